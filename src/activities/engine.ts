@@ -1,0 +1,214 @@
+/** What the steps share: opening the record with the right beliefs, and calls to the provider behind the lockout budget. */
+import { Context } from '@temporalio/activity';
+import type { CredentialConfig } from '../config.js';
+import type { Opened } from '../custody/custody.js';
+import { strategyOf } from '../domain/capability.js';
+import { KeyturnError } from '../domain/errors.js';
+import { ProviderFailure } from '../domain/failure.js';
+import type { CredentialRecord, EngineStrategy, LockoutView, OperationFacts, RecordView } from '../domain/record.js';
+import type { Transition } from '../domain/transitions.js';
+import { viewOf } from '../domain/view.js';
+import type {
+  CredentialValues,
+  Provider,
+  ProviderAnswer,
+  ProviderContext,
+  ProviderRequest,
+} from '../providers/provider.js';
+import type { Believed, StepInput } from './api.js';
+import type { ActivityDeps } from './deps.js';
+import { stop } from './failures.js';
+
+/** A credential with everything a step needs. */
+export interface Working {
+  readonly credentialId: string;
+  readonly config: CredentialConfig;
+  readonly provider: Provider;
+  readonly strategy: EngineStrategy;
+  readonly opened: Opened;
+}
+
+export class Engine {
+  constructor(readonly deps: ActivityDeps) {}
+
+  now(): number {
+    return this.deps.clock.now();
+  }
+
+  /** @throws KeyturnError KT-NOT-IN-CONFIG, KT-NOT-IMPORTED; StepFailure KT-STORE-BEHIND, KT-STORE-FOREIGN */
+  async open(input: Believed): Promise<Working> {
+    const config = (await this.deps.config()).credentials.get(input.credentialId);
+    if (!config)
+      throw new KeyturnError('KT-NOT-IN-CONFIG', `credential ${input.credentialId} is not in the configuration`);
+    const provider = this.deps.provider(config.provider);
+    const opened = await this.read(input);
+    if (!opened) throw new KeyturnError('KT-NOT-IMPORTED', `no key of ${input.credentialId} has been imported`);
+    return { credentialId: input.credentialId, config, provider, strategy: this.strategy(config, provider), opened };
+  }
+
+  strategy(config: CredentialConfig, provider: Provider): EngineStrategy {
+    const abilities = { equips: provider.equip !== undefined, restorable: provider.restore !== undefined };
+    return strategyOf(provider.capability(config.settings), abilities, config.timing);
+  }
+
+  /** Reads the record and holds it against what the entity believes. */
+  async read(input: Believed): Promise<Opened | undefined> {
+    const installationId = await this.deps.custody.installationId();
+    if (input.installationId !== null && input.installationId !== installationId) {
+      throw stop(
+        'trouble',
+        'KT-STORE-FOREIGN',
+        `this worker's store belongs to installation ${installationId}, the workflow to ${input.installationId}`,
+      );
+    }
+    const opened = await this.deps.custody.read(input.credentialId);
+    const seq = opened?.record.seq ?? 0;
+    if (seq < input.seq) {
+      throw stop(
+        'trouble',
+        'KT-STORE-BEHIND',
+        `the store's record is at ${seq}, the workflow has seen ${input.seq}: was an older backup restored?`,
+      );
+    }
+    return opened;
+  }
+
+  /** The open operation of this step. @throws StepFailure when it has ended or another one is open */
+  operation(record: CredentialRecord, input: StepInput): OperationFacts {
+    if (record.operation?.operationId === input.operationId) return record.operation;
+    throw stop('transient', 'KT-CONFLICT', `operation ${input.operationId} is not the one in the record any more`);
+  }
+
+  /** Read, transition, compare-and-set; a lost transition is a conflict that the workflow settles by loading again. */
+  async apply(
+    credentialId: string,
+    transition: (record: CredentialRecord, opened: Opened) => Transition,
+  ): Promise<Opened> {
+    const { opened } = await this.deps.custody.update(credentialId, (opened) => {
+      const t = transition(opened.record, opened);
+      if (t.kind === 'lost') throw stop('transient', 'KT-CONFLICT', t.because);
+      return t.kind === 'done' ? { unchanged: null } : { next: { record: t.record, shelf: opened.shelf }, value: null };
+    });
+    return opened;
+  }
+
+  async change(credentialId: string, change: (record: CredentialRecord) => CredentialRecord): Promise<Opened> {
+    return this.apply(credentialId, (record) => {
+      const next = change(record);
+      return next === record ? { kind: 'done' } : { kind: 'next', record: next };
+    });
+  }
+
+  async view(config: CredentialConfig, record: CredentialRecord): Promise<RecordView> {
+    return viewOf(record, await this.lockoutView(config));
+  }
+
+  private async lockoutView(config: CredentialConfig): Promise<LockoutView | null> {
+    const provider = this.deps.provider(config.provider);
+    if (provider.capability(config.settings).strikeLimit === undefined) return null;
+    const account = await this.deps.lockout.view(await this.lockoutScope(config));
+    return { used: account.used, reserved: account.reserved, limit: account.limit, asOfMs: account.asOfMs };
+  }
+
+  async lockoutScope(config: CredentialConfig): Promise<{ baseUrl: string; egress: string }> {
+    return { baseUrl: config.baseUrl, egress: (await this.deps.config()).worker.egress };
+  }
+
+  values(opened: Opened, version: number): CredentialValues {
+    const values = opened.shelf.versions[String(version)];
+    if (!values)
+      throw new KeyturnError('KT-STORE-CORRUPT', `the values of version ${version} are missing from the record`);
+    return values;
+  }
+
+  /**
+   * A provider's view of the world for calls that authenticate as `acting`.
+   * `beforeSend` runs right before the bytes go out: the fence of a write.
+   */
+  async context(
+    w: Pick<Working, 'config' | 'provider'>,
+    acting: CredentialValues,
+    operationId: string,
+    beforeSend?: () => Promise<void>,
+  ): Promise<ProviderContext<unknown>> {
+    const manager = w.config.managedBy === null ? undefined : await this.manager(w.config.managedBy);
+    return {
+      settings: w.config.settings,
+      credential: acting,
+      ...(manager ? { manager } : {}),
+      now: () => this.now(),
+      send: (request) => this.send(w, request, operationId, beforeSend),
+    };
+  }
+
+  private async manager(credentialId: string): Promise<CredentialValues> {
+    const opened = await this.deps.custody.read(credentialId);
+    const current = opened?.record.versions.find((v) => v.stage === 'current');
+    if (!opened || !current)
+      throw new KeyturnError('KT-NOT-IMPORTED', `managedBy: no key of ${credentialId} has been imported`);
+    return this.values(opened, current.version);
+  }
+
+  private async send(
+    w: Pick<Working, 'config' | 'provider'>,
+    request: ProviderRequest,
+    operationId: string,
+    beforeSend?: () => Promise<void>,
+  ): Promise<ProviderAnswer> {
+    const presented =
+      request.auth.kind === 'header'
+        ? request.auth.value
+        : request.auth.kind === 'basic'
+          ? request.auth.password
+          : null;
+    const counted = presented !== null && w.provider.capability(w.config.settings).strikeLimit !== undefined;
+    const scope = await this.lockoutScope(w.config);
+    const fingerprint = counted ? await this.deps.custody.fingerprint(presented) : null;
+    if (fingerprint !== null) await this.deps.lockout.admit(scope, fingerprint, operationId);
+    if (request.effect === 'write') await beforeSend?.();
+    const { signal, httpTimeoutMs } = { signal: cancellationOf(request), httpTimeoutMs: w.config.timing.httpTimeoutMs };
+    const answer = await this.deps.http.send(w.config.baseUrl, request, {
+      httpTimeoutMs,
+      ...(signal ? { signal } : {}),
+    });
+    if (fingerprint !== null) await this.book(w, answer, scope, fingerprint, operationId);
+    return answer;
+  }
+
+  /** Books what an answer says of the presented credential. An answer in hand is worth more than the books: a store that is down leaves
+   *  the reservation standing, which counts as much as a strike. */
+  private async book(
+    w: Pick<Working, 'provider'>,
+    answer: ProviderAnswer,
+    scope: { baseUrl: string; egress: string },
+    fingerprint: string,
+    operationId: string,
+  ): Promise<void> {
+    try {
+      switch (w.provider.credentialVerdict(answer)) {
+        case 'accepted':
+          return await this.deps.lockout.proved(scope, fingerprint);
+        case 'refused':
+          return await this.deps.lockout.struck(scope, fingerprint, operationId);
+        case 'unclear':
+          return;
+      }
+    } catch (error) {
+      Context.current().log.warn('the lockout account could not be written; the reservation stands', {
+        reason: error instanceof Error ? error.name : 'unknown',
+      });
+    }
+  }
+}
+
+/** Reads are aborted on cancellation and shutdown; a write that was sent never is. */
+function cancellationOf(request: ProviderRequest): AbortSignal | null {
+  return request.effect === 'read' ? Context.current().cancellationSignal : null;
+}
+
+export function isProviderFailure(
+  error: unknown,
+  ...classes: readonly ProviderFailure['class'][]
+): error is ProviderFailure {
+  return error instanceof ProviderFailure && classes.includes(error.class);
+}

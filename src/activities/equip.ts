@@ -1,0 +1,23 @@
+import { currentOf, pendingOf, type RecordView } from '../domain/record.js';
+import type { StepInput } from './api.js';
+import type { Engine } from './engine.js';
+import { stop } from './failures.js';
+
+/** Gives the new key the old one's scope; idempotent. `waitingFor` names what a human has to do first. */
+export async function equip(
+  engine: Engine,
+  input: StepInput,
+): Promise<{ view: RecordView; waitingFor: readonly string[] }> {
+  const w = await engine.open(input);
+  engine.operation(w.opened.record, input);
+  const pending = pendingOf(w.opened.record);
+  const current = currentOf(w.opened.record);
+  if (!pending || !current) throw stop('transient', 'KT-CONFLICT', 'the pending version is gone');
+  const view = await engine.view(w.config, w.opened.record);
+  if (!w.provider.equip) return { view, waitingFor: [] };
+  const context = await engine.context(w, engine.values(w.opened, current.version), input.operationId);
+  const { waitingFor } = await w.provider.equip(context, engine.values(w.opened, pending.version), {
+    keyId: current.keyId,
+  });
+  return { view, waitingFor };
+}

@@ -1,0 +1,73 @@
+/** The activities of the worker, one file a step, from what they are given. */
+import { Context } from '@temporalio/activity';
+import type { CredentialActivities, RequestActivities } from './api.js';
+import type { ActivityDeps } from './deps.js';
+import { Engine } from './engine.js';
+import { equip } from './equip.js';
+import { describe, toApplicationFailure } from './failures.js';
+import { load } from './load.js';
+import { note, rollback } from './note.js';
+import { persist } from './persist.js';
+import { plan } from './plan.js';
+import { publish } from './publish.js';
+import { makeApiRequest, requestRotation, retrieveConfiguration } from './requests.js';
+import { retire, settleDebt } from './retire.js';
+import { rotate } from './rotate.js';
+import { close, giveUpKey, takeBack } from './takeBack.js';
+import { verify } from './verify.js';
+
+const HEARTBEAT_MS = 2_000;
+
+export function createActivities(deps: ActivityDeps): CredentialActivities & RequestActivities {
+  const engine = new Engine(deps);
+  /** Heartbeats while it runs, so that the loss of a worker is noticed in seconds; rebuilds every failure from an allow-list. */
+  const step =
+    <I, O>(run: (engine: Engine, input: I) => Promise<O>) =>
+    async (input: I): Promise<O> => {
+      const context = Context.current();
+      context.heartbeat();
+      const beat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+      try {
+        return await run(engine, input);
+      } catch (error) {
+        const details = describe(error);
+        if (details.code === 'KT-INTERNAL' && error instanceof Error) {
+          context.log.error('unexpected error in an activity', {
+            activity: context.info.activityType,
+            error: error.name,
+            stack: stackOnly(error),
+          });
+        }
+        throw toApplicationFailure(details);
+      } finally {
+        clearInterval(beat);
+      }
+    };
+  return {
+    load: step(load),
+    plan: step(plan),
+    rotate: step(rotate),
+    persist: step(persist),
+    equip: step(equip),
+    verify: step(verify),
+    publish: step(publish),
+    takeBack: step(takeBack),
+    giveUpKey: step(giveUpKey),
+    close: step(close),
+    note: step(note),
+    rollback: step(rollback),
+    retire: step(retire),
+    settleDebt: step(settleDebt),
+    requestRotation: step(requestRotation),
+    retrieveConfiguration: step(retrieveConfiguration),
+    makeApiRequest: step(makeApiRequest),
+  };
+}
+
+/** Where it happened, without the message, which could quote anything. */
+function stackOnly(error: Error): string {
+  return (error.stack ?? '')
+    .split('\n')
+    .filter((line) => line.trimStart().startsWith('at '))
+    .join('\n');
+}

@@ -1,0 +1,77 @@
+import type { Note } from '../domain/lane.js';
+import { currentOf, type CredentialRecord, type RecordView, type RotationFacts } from '../domain/record.js';
+import { remember } from '../domain/seen.js';
+import { acknowledged, markLeaked, rollBack, rollbackRefusal, setPaused } from '../domain/transitions.js';
+import type { Believed, StepInput } from './api.js';
+import type { Engine } from './engine.js';
+import { stop } from './failures.js';
+
+/** Writes what handlers have accepted: acknowledgements, pause and resume, leaks, request ids. */
+export async function note(
+  engine: Engine,
+  input: Believed & { readonly notes: readonly Note[] },
+): Promise<RecordView | null> {
+  if (!(await engine.read(input))) return null;
+  const opened = await engine.change(input.credentialId, (record) => input.notes.reduce(written, record));
+  const config = (await engine.deps.config()).credentials.get(input.credentialId);
+  return config ? engine.view(config, opened.record) : null;
+}
+
+function written(record: CredentialRecord, n: Note): CredentialRecord {
+  switch (n.kind) {
+    case 'acknowledge':
+      return acknowledged(record, n.consumer, n.version, n.atMs);
+    case 'pause':
+      return record.paused ? record : setPaused(record, { sinceMs: n.atMs, by: n.by, reason: n.reason });
+    case 'resume':
+      return setPaused(record, null);
+    case 'leaked':
+      return markLeaked(record, n.versions);
+    case 'seen':
+      return { ...record, seen: remember(record.seen, n.requestId, n.atMs) };
+    default:
+      return n satisfies never;
+  }
+}
+
+/** Republishes the value of an older version as a new one. */
+export async function rollback(
+  engine: Engine,
+  input: StepInput & { readonly toVersion: number; readonly requestId: string },
+): Promise<RecordView> {
+  const w = await engine.open(input);
+  const nowMs = engine.now();
+  const { policy } = w.config;
+  const target = w.opened.record.versions.find((v) => v.version === input.toVersion);
+  if (target?.retirement?.state === 'held' && w.provider.restore) {
+    const current = currentOf(w.opened.record);
+    if (current) {
+      const context = await engine.context(w, engine.values(w.opened, current.version), input.operationId);
+      await w.provider.restore(context, engine.values(w.opened, input.toVersion).keyId);
+    }
+  }
+  const rotation: Omit<RotationFacts, 'version'> = {
+    operationId: input.operationId,
+    requestId: input.requestId,
+    reason: 'rollback',
+    source: 'operator',
+    outcome: 'rotated',
+    startedAtMs: nowMs,
+    endedAtMs: nowMs,
+    steps: [],
+    error: null,
+  };
+  const { opened } = await engine.deps.custody.update(w.credentialId, ({ record, shelf }) => {
+    if (record.history.some((h) => h.operationId === input.operationId)) return { unchanged: null };
+    const graced = w.strategy.providerGraceMs !== null;
+    const refusal = rollbackRefusal(record, input.toVersion, policy, graced, w.strategy.restorable, nowMs);
+    if (refusal !== null) throw stop('failed', 'KT-ROLLBACK-REFUSED', refusal);
+    const t = rollBack(record, input.toVersion, policy, rotation);
+    if (t.kind !== 'next') throw stop('failed', 'KT-ROLLBACK-REFUSED', t.kind === 'lost' ? t.because : 'nothing to do');
+    const values = shelf.versions[String(input.toVersion)];
+    if (!values) throw stop('trouble', 'KT-STORE-CORRUPT', `the values of version ${input.toVersion} are missing`);
+    const versions = { ...shelf.versions, [t.record.highestVersion]: values };
+    return { next: { record: t.record, shelf: { ...shelf, versions } }, value: null };
+  });
+  return engine.view(w.config, opened.record);
+}

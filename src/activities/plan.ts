@@ -1,0 +1,119 @@
+import { canGoBack } from '../domain/capability.js';
+import { expiresAtMs } from '../domain/expiry.js';
+import { currentOf, type CredentialRecord, type OperationFacts, type ProviderIdentity } from '../domain/record.js';
+import type { RotationRequest } from '../domain/request.js';
+import { begin, withVersion } from '../domain/transitions.js';
+import type { KeyInfo } from '../providers/provider.js';
+import type { Planned, StepInput } from './api.js';
+import { isProviderFailure, type Engine, type Working } from './engine.js';
+import { stop } from './failures.js';
+
+/** Everything that can be known to be wrong is found here, before anything is made: settings, permissions, store, drift. */
+export async function plan(
+  engine: Engine,
+  input: StepInput & { readonly request: RotationRequest; readonly startedAtMs: number },
+): Promise<Planned> {
+  const w = await engine.open(input);
+  const { record } = w.opened;
+  const scheduledNextMs = await engine.deps.nextScheduledMs(input.credentialId);
+  const planned = async (
+    record: CredentialRecord,
+    operation: OperationFacts,
+    instead: Planned['instead'],
+  ): Promise<Planned> => ({
+    view: await engine.view(w.config, record),
+    operation,
+    policy: w.config.policy,
+    capability: w.strategy.class,
+    canGoBack: canGoBack(operation.strategy),
+    scheduledNextMs,
+    instead,
+  });
+  const fresh = newOperation(w, input);
+  const ended = record.history.find((h) => h.operationId === input.operationId);
+  if (ended) return planned(record, fresh, { ended });
+  if (record.operation?.operationId === input.operationId) return planned(record, record.operation, null);
+  if (record.operation) return planned(record, record.operation, { adopt: record.operation });
+
+  refuseRepointed(record, w.provider.identity(w.config.settings));
+  if (w.strategy.needsSecretKey && currentOf(record)?.secretKey !== 'ok') {
+    throw stop(
+      'needs-operator',
+      'KT-CAPABILITY-LOST',
+      'the current key has no secret key, which a rotation in place needs',
+      record.capabilityLost?.deadlineMs,
+    );
+  }
+  await engine.deps.custody.check();
+  const inventory = await takeInventory(engine, w, input.operationId);
+  const opened = await engine.apply(input.credentialId, (r) => begin(withInventory(r, inventory, engine.now()), fresh));
+  return planned(opened.record, fresh, null);
+}
+
+function newOperation(
+  w: Working,
+  input: { operationId: string; request: RotationRequest; startedAtMs: number },
+): OperationFacts {
+  return {
+    operationId: input.operationId,
+    request: input.request,
+    startedAtMs: input.startedAtMs,
+    fromVersion: currentOf(w.opened.record)?.version ?? 0,
+    toVersion: null,
+    policy: w.config.policy,
+    strategy: w.strategy,
+    compensating: false,
+    refusedAtMs: null,
+  };
+}
+
+function refuseRepointed(record: CredentialRecord, identity: ProviderIdentity): void {
+  const known = currentOf(record)?.identity;
+  if (!known || (known.baseUrl === identity.baseUrl && known.account === identity.account)) return;
+  throw stop(
+    'failed',
+    'KT-REPOINTED',
+    `the key belongs to ${known.account} at ${known.baseUrl}, the configuration now names ${identity.account} at ${identity.baseUrl}`,
+  );
+}
+
+export interface Inventory {
+  readonly keys: readonly KeyInfo[] | null;
+  /** Why there is none. */
+  readonly lostProof: string | null;
+}
+
+/** Ids with the current key, which this proves to work; without permission to list the rotation goes on with fewer proofs. */
+export async function takeInventory(engine: Engine, w: Working, operationId: string): Promise<Inventory> {
+  const current = currentOf(w.opened.record);
+  if (!current) throw stop('failed', 'KT-NOT-IMPORTED', 'there is no current key');
+  const context = await engine.context(w, engine.values(w.opened, current.version), operationId);
+  try {
+    return { keys: await w.provider.inventory(context), lostProof: null };
+  } catch (error) {
+    if (!isProviderFailure(error, 'forbidden')) throw error;
+    return {
+      keys: null,
+      lostProof: `${error.facts.message}: a key whose creation got lost cannot be recognised, and the death of an old key is proven by elapsed time only`,
+    };
+  }
+}
+
+/** Facts that the listing tells: lifetime and proof of the current key; what could not be proven. */
+export function withInventory(record: CredentialRecord, inventory: Inventory, nowMs: number): CredentialRecord {
+  const since = record.lostProofs?.sinceMs ?? nowMs;
+  const lostProofs = inventory.lostProof === null ? null : { sinceMs: since, message: inventory.lostProof };
+  const current = currentOf(record);
+  const listed = inventory.keys?.find((k) => k.keyId === current?.keyId);
+  const changed = { ...record, lostProofs };
+  if (!current || !listed) return changed;
+  const latest = listed.lifetime ?? null;
+  const imported = current.operationId.startsWith('import/');
+  const ends = expiresAtMs({ earlier: current.lifetime, latest }, imported ? null : current.createdAtMs);
+  return withVersion(changed, current.version, (v) => ({
+    ...v,
+    lifetime: current.lifetime ?? latest,
+    expiresAtMs: ends ?? v.expiresAtMs,
+    verifiedAtMs: v.verifiedAtMs ?? nowMs,
+  }));
+}

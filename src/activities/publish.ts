@@ -1,0 +1,37 @@
+import { canGoBack } from '../domain/capability.js';
+import type { RecordView, RotationFacts } from '../domain/record.js';
+import { publish as publishTransition } from '../domain/transitions.js';
+import type { StepInput } from './api.js';
+import type { Engine } from './engine.js';
+import { stop } from './failures.js';
+import { settleStrangers } from './strangers.js';
+
+/** One compare-and-set: pending becomes current, current becomes previous, the operation ends. */
+export async function publish(
+  engine: Engine,
+  input: StepInput & {
+    readonly verified: boolean;
+    readonly rotation: Omit<RotationFacts, 'outcome' | 'version' | 'endedAtMs' | 'error'>;
+  },
+): Promise<RecordView> {
+  const w = await engine.open(input);
+  if (w.opened.record.operation?.operationId === input.operationId) await settleStrangers(engine, w, input.operationId);
+  const force = !canGoBack(w.strategy);
+  const opened = await engine.apply(w.credentialId, (record) => {
+    const nowMs = engine.now();
+    const owed = record.debts.length > 0;
+    const rotation: RotationFacts = {
+      ...input.rotation,
+      outcome: owed ? 'rotated-with-debt' : 'rotated',
+      version: record.operation?.toVersion ?? null,
+      endedAtMs: nowMs,
+      error: null,
+    };
+    const pending = record.versions.find((v) => v.stage === 'pending');
+    if (pending?.leaked && !force && record.operation?.operationId === input.operationId) {
+      throw stop('taken-back', 'KT-SUPERSEDED', 'the new key leaked before it was published');
+    }
+    return publishTransition(record, input.operationId, { nowMs, verified: input.verified, force, rotation });
+  });
+  return engine.view(w.config, opened.record);
+}

@@ -1,0 +1,91 @@
+import { debtDelayMs, retireDueMs } from '../domain/retirement.js';
+import { currentOf, type RecordView, type RetirementFacts, type VersionFacts } from '../domain/record.js';
+import { destroy, patchDebt, patchRetirement } from '../domain/transitions.js';
+import type { Believed } from './api.js';
+import type { Engine, Working } from './engine.js';
+import { describe, stop } from './failures.js';
+import { takeInventory } from './plan.js';
+
+/** One attempt to end the life of a replaced version. A failure is a debt: visible, tried again with growing waits, never abandoned. */
+export async function retire(engine: Engine, input: Believed & { readonly version: number }): Promise<RecordView> {
+  const w = await engine.open(input);
+  const old = w.opened.record.versions.find((v) => v.version === input.version);
+  const r = old?.retirement;
+  if (!old || !r || retireDueMs(old, w.config.timing.skewMs) > engine.now())
+    return engine.view(w.config, w.opened.record);
+  const patch = await oneAttempt(engine, w, old, r).catch((error: unknown): Partial<RetirementFacts> => {
+    const { kind, code, message, retryAfterMs } = describe(error);
+    if (kind === 'trouble' || code === 'KT-STORE-UNAVAILABLE' || code === 'KT-INTERNAL') throw error;
+    const attempts = r.attempts + 1;
+    const waitMs = Math.max(retryAfterMs ?? 0, debtDelayMs(attempts));
+    return { state: 'debt', attempts, nextAttemptAtMs: engine.now() + waitMs, lastError: { code, message } };
+  });
+  const opened = await engine.change(w.credentialId, (record) =>
+    patch === 'listed' || patch === 'elapsed'
+      ? destroy(record, old.version, patch, engine.now())
+      : patchRetirement(record, old.version, patch),
+  );
+  return engine.view(w.config, opened.record);
+}
+
+type Progress = Partial<RetirementFacts> | 'listed' | 'elapsed';
+
+async function oneAttempt(engine: Engine, w: Working, old: VersionFacts, r: RetirementFacts): Promise<Progress> {
+  const { record } = w.opened;
+  const current = currentOf(record);
+  if (!current) throw stop('failed', 'KT-CONFLICT', 'there is no current key to vouch for the removal of an old one');
+  const { skewMs, propagationMs } = w.config.timing;
+  const ownEndMs = old.providerDiesAtMs === null ? null : old.providerDiesAtMs + skewMs;
+  const ended = ownEndMs !== null && engine.now() >= ownEndMs;
+  const shared = record.versions.some((v) => v.version !== old.version && v.keyId === old.keyId);
+  if (shared || r.by === 'provider') {
+    // The id names a newer key: it is not ours to delete; the provider's own grace ends the old value.
+    if (ended || ownEndMs === null) return 'elapsed';
+    return { state: 'revoking', by: 'provider', nextAttemptAtMs: ownEndMs };
+  }
+  const context = await engine.context(w, engine.values(w.opened, current.version), `retire/${old.version}`);
+  let deletedAtMs = r.deletedAtMs;
+  if (deletedAtMs === null) {
+    const result = await w.provider.retire(context, engine.values(w.opened, old.version).keyId, 'destroy');
+    // During the provider's own grace a missing id proves nothing: the value may still be accepted.
+    if (result === 'absent' && ownEndMs !== null && !ended) return { state: 'revoking', nextAttemptAtMs: ownEndMs };
+    deletedAtMs = engine.now();
+  }
+  const provableAtMs = deletedAtMs + propagationMs;
+  if (engine.now() < provableAtMs) return { state: 'revoking', deletedAtMs, nextAttemptAtMs: provableAtMs };
+  const inventory = await takeInventory(engine, w, `retire/${old.version}`);
+  if (inventory.keys === null) return 'elapsed';
+  const listed = inventory.keys.find((k) => k.keyId === old.keyId);
+  if (!listed || listed.revoked) return 'listed';
+  throw stop('failed', 'KT-DEBT', `key ${old.keyId} is still listed after its removal`);
+}
+
+/** One attempt to remove a key that is ours beyond doubt but no version. */
+export async function settleDebt(engine: Engine, input: Believed & { readonly keyId: string }): Promise<RecordView> {
+  const w = await engine.open(input);
+  const debt = w.opened.record.debts.find((d) => d.keyId === input.keyId && d.kind === 'orphan');
+  const current = currentOf(w.opened.record);
+  if (!debt || !current || (debt.nextAttemptAtMs ?? 0) > engine.now()) return engine.view(w.config, w.opened.record);
+  const living = w.opened.record.versions.some((v) => v.keyId === debt.keyId);
+  const failure = living
+    ? null
+    : await engine
+        .context(w, engine.values(w.opened, current.version), `debt/${debt.keyId}`)
+        .then((context) => w.provider.retire(context, debt.keyId, 'destroy'))
+        .then(() => null)
+        .catch((error: unknown) => describe(error));
+  if (failure?.kind === 'trouble' || failure?.code === 'KT-STORE-UNAVAILABLE')
+    throw stop(failure.kind, failure.code, failure.message);
+  const opened = await engine.change(w.credentialId, (record) => {
+    if (failure === null) return patchDebt(record, debt.keyId, null);
+    const attempts = debt.attempts + 1;
+    const waitMs = Math.max(failure.retryAfterMs ?? 0, debtDelayMs(attempts));
+    const { code, message } = failure;
+    return patchDebt(record, debt.keyId, {
+      attempts,
+      nextAttemptAtMs: engine.now() + waitMs,
+      lastError: { code, message },
+    });
+  });
+  return engine.view(w.config, opened.record);
+}

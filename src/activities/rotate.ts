@@ -1,0 +1,320 @@
+/**
+ * The step that makes a key: at most one write at the provider. Before it: intent with fence and one-time key, durable. After it: the whole
+ * answer sealed as `pending`, in the same attempt. Whatever is lost in between is settled by domain/recovery.ts at the next call.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Context } from '@temporalio/activity';
+import type { LateAnswer, Opened, Shelf } from '../custody/custody.js';
+import { canGoBack } from '../domain/capability.js';
+import { KeyturnError } from '../domain/errors.js';
+import { ProviderFailure } from '../domain/failure.js';
+import {
+  currentOf,
+  pendingOf,
+  type CredentialRecord,
+  type IntentFacts,
+  type IntentKind,
+  type OperationFacts,
+} from '../domain/record.js';
+import { nextMove } from '../domain/recovery.js';
+import { Secret } from '../domain/secret.js';
+import {
+  expireOpenIntents,
+  intend,
+  raiseEpoch,
+  reopen,
+  settle,
+  stage,
+  stageSecretKey,
+  type Transition,
+} from '../domain/transitions.js';
+import type { Created, PreparedIntent } from '../providers/provider.js';
+import type { Rotated, StepInput } from './api.js';
+import type { Engine, Working } from './engine.js';
+import { describe, stop } from './failures.js';
+import { takeInventory } from './plan.js';
+import { settleStrangers } from './strangers.js';
+
+/** Between two sendings of the same intent, so that a provider in trouble is not hammered. */
+const REPLAY_PAUSE_MS = 2_000;
+
+export async function rotate(engine: Engine, input: StepInput): Promise<Rotated> {
+  let w = await engine.open(input);
+  w = { ...w, opened: await foldLateAnswers(engine, w, input.operationId) };
+  if (w.opened.record.intents.some((i) => i.settled === 'open')) {
+    w = { ...w, opened: await engine.change(w.credentialId, (r) => expireOpenIntents(raiseEpoch(r), engine.now())) };
+  }
+  const { record } = w.opened;
+  const operation = engine.operation(record, input);
+  const move = nextMove(record, operation, engine.now());
+  switch (move.do) {
+    case 'wait':
+      return again(engine, w, move.untilMs);
+    case 'finish':
+      return finish(engine, w, move.secretKeyLost, input.operationId);
+    case 'give-up':
+      throw stop('needs-operator', 'KT-CAPABILITY-LOST', move.because, move.deadlineMs);
+    case 'send':
+      return send(engine, w, await writeIntent(engine, w, operation, move.kind), input.operationId);
+    case 'replay':
+      return send(engine, w, await reopenIntent(engine, w, move.n), input.operationId);
+    default:
+      return move satisfies never;
+  }
+}
+
+async function again(engine: Engine, w: Working, atMs: number): Promise<Rotated> {
+  return { state: 'again', atMs, view: await engine.view(w.config, w.opened.record) };
+}
+
+async function finish(engine: Engine, w: Working, secretKeyLost: boolean, operationId: string): Promise<Rotated> {
+  let opened = w.opened;
+  if (secretKeyLost) opened = await engine.apply(w.credentialId, (r) => stageSecretKey(r, null, 'lost'));
+  opened = await settleStrangers(engine, { ...w, opened }, operationId);
+  return { state: 'sealed', view: await engine.view(w.config, opened.record) };
+}
+
+/** The inventory is taken right before: without it a lost key could not be told from a stranger's. */
+async function writeIntent(
+  engine: Engine,
+  w: Working,
+  operation: OperationFacts,
+  kind: IntentKind,
+): Promise<{ opened: Opened; n: number }> {
+  const acting = kind === 'create-secret' ? pendingOf(w.opened.record) : currentOf(w.opened.record);
+  if (!acting) throw new KeyturnError('KT-INTERNAL', `no version can authenticate ${kind}`);
+  const inventory = kind === 'create-secret' ? null : await takeInventory(engine, w, operation.operationId);
+  const context = await engine.context(w, engine.values(w.opened, acting.version), operation.operationId);
+  const body = w.provider.prepare(context, kind);
+  const nowMs = engine.now();
+  const n = w.opened.record.intents.length + 1;
+  const intent: IntentFacts = {
+    n,
+    operationId: operation.operationId,
+    kind,
+    idempotencyKey: randomUUID(),
+    epoch: w.opened.record.epoch,
+    createdAtMs: nowMs,
+    sendBeforeMs: nowMs + operation.strategy.timing.sendWithinMs,
+    settled: 'open',
+    sends: 1,
+    inventory: inventory?.keys?.map((k) => k.keyId) ?? null,
+  };
+  const shelved = { oneTimeKey: new Secret(randomBytes(32).toString('base64')), body, actingVersion: acting.version };
+  const { opened } = await engine.deps.custody.update(w.credentialId, ({ record, shelf }) => {
+    const next = must(intend(record, intent), record);
+    return { next: { record: next, shelf: { ...shelf, intents: { ...shelf.intents, [n]: shelved } } }, value: null };
+  });
+  return { opened, n };
+}
+
+async function reopenIntent(engine: Engine, w: Working, n: number): Promise<{ opened: Opened; n: number }> {
+  const sendBeforeMs = engine.now() + w.strategy.timing.sendWithinMs;
+  return { opened: await engine.apply(w.credentialId, (r) => reopen(r, n, sendBeforeMs)), n };
+}
+
+/** The one write. Nothing between the provider's answer and its sealing may throw the answer away. */
+async function send(
+  engine: Engine,
+  w: Working,
+  at: { opened: Opened; n: number },
+  operationId: string,
+): Promise<Rotated> {
+  const { record, shelf } = at.opened;
+  const intent = record.intents.find((i) => i.n === at.n);
+  const shelved = shelf.intents[String(at.n)];
+  if (!intent || !shelved) throw new KeyturnError('KT-STORE-CORRUPT', `intent ${at.n} has no values in the record`);
+  const acting = engine.values(at.opened, shelved.actingVersion);
+  const context = await engine.context(w, acting, operationId, () => fence(engine, w.credentialId, intent));
+  const prepared: PreparedIntent = { kind: intent.kind, idempotencyKey: intent.idempotencyKey, body: shelved.body };
+  let created: Created;
+  try {
+    created = await w.provider.create(context, prepared);
+  } catch (error) {
+    return settleFailure(engine, { ...w, opened: at.opened }, intent, error);
+  }
+  const answer: LateAnswer = { ...created, operationId, intent: intent.n, receivedAtMs: engine.now() };
+  return seal(engine, w, intent, shelved.oneTimeKey, answer);
+}
+
+/** Right before sending: the clock, cancellation, and that no recovery has begun. A worker that slept through this does not send. */
+async function fence(engine: Engine, credentialId: string, intent: IntentFacts): Promise<void> {
+  const refuse = (why: string): ProviderFailure =>
+    new ProviderFailure({ class: 'not-sent', code: 'KT-CONFLICT', message: `not sent: ${why}` });
+  const opened = await engine.deps.custody.read(credentialId);
+  const now = opened?.record.intents.find((i) => i.n === intent.n && i.operationId === intent.operationId);
+  if (!opened || now?.settled !== 'open' || opened.record.epoch !== intent.epoch)
+    throw refuse('another attempt has taken over');
+  if (Context.current().cancellationSignal.aborted) throw refuse('the worker is shutting down');
+  if (engine.now() >= intent.sendBeforeMs) throw refuse('the time to send it has passed');
+}
+
+async function seal(
+  engine: Engine,
+  w: Working,
+  intent: IntentFacts,
+  oneTimeKey: Secret,
+  answer: LateAnswer,
+): Promise<Rotated> {
+  try {
+    const opened = await keepAnswer(engine, w, answer, intent);
+    const operation = opened.record.operation;
+    if (operation?.operationId !== answer.operationId) return await again(engine, { ...w, opened }, engine.now());
+    const move = nextMove(opened.record, operation, engine.now());
+    if (move.do === 'finish') return await finish(engine, { ...w, opened }, move.secretKeyLost, answer.operationId);
+    return await again(engine, { ...w, opened }, engine.now());
+  } catch (error) {
+    if (describe(error).code !== 'KT-STORE-UNAVAILABLE') throw error;
+    const sealed = engine.deps.custody.sealAnswer(w.credentialId, oneTimeKey, answer);
+    return { state: 'unsaved', unsaved: { intent: intent.n, sealed } };
+  }
+}
+
+/** Into the record while the intent is still this attempt's; else beside it, where recovery looks first. */
+export async function keepAnswer(
+  engine: Engine,
+  w: Working,
+  answer: LateAnswer,
+  sentAs: Pick<IntentFacts, 'epoch'>,
+): Promise<Opened> {
+  const fingerprint = await fingerprintOf(engine, w, answer);
+  const { opened, value } = await engine.deps.custody.update(w.credentialId, (now) => {
+    const intent = now.record.intents.find((i) => i.n === answer.intent && i.operationId === answer.operationId);
+    const mine = intent?.settled === 'open' && intent.epoch === now.record.epoch && sentAs.epoch === now.record.epoch;
+    if (!intent || !mine) return { unchanged: 'late' as const };
+    return folded(now, answer, intent, fingerprint, w) ?? { unchanged: 'late' as const };
+  });
+  if (value === 'late') await engine.deps.custody.keepLate(w.credentialId, answer);
+  return opened;
+}
+
+/** Answers that arrived after their attempt had been given up are as good as any, and are read first. */
+export async function foldLateAnswers(engine: Engine, w: Working, operationId: string): Promise<Opened> {
+  let opened = w.opened;
+  for (const answer of await engine.deps.custody.readLate(w.credentialId, operationId)) {
+    const fingerprint = await fingerprintOf(engine, w, answer);
+    ({ opened } = await engine.deps.custody.update(w.credentialId, (now) => {
+      const intent = now.record.intents.find((i) => i.n === answer.intent && i.operationId === operationId);
+      if (!intent || intent.settled === 'answered') return { unchanged: null };
+      return folded(now, answer, intent, fingerprint, w) ?? { unchanged: null };
+    }));
+  }
+  return opened;
+}
+
+/** The record with an answer in it; null where another key has taken its place (then it stays a late answer, and becomes a debt). */
+function folded(
+  now: Opened,
+  answer: LateAnswer,
+  intent: IntentFacts,
+  fingerprint: string | null,
+  w: Working,
+): { next: Opened; value: null } | null {
+  const { record, shelf } = now;
+  if (intent.kind === 'create-secret') {
+    const pending = pendingOf(record);
+    const values = pending ? shelf.versions[String(pending.version)] : undefined;
+    const secretKey = answer.fields['secretKey'];
+    if (!pending || !values || !secretKey) return null;
+    const next = stageSecretKey(record, intent.n, 'ok');
+    if (next.kind !== 'next') return null;
+    const withSecret = { ...values, fields: { ...values.fields, secretKey } };
+    return { next: { record: next.record, shelf: withVersionValues(shelf, pending.version, withSecret) }, value: null };
+  }
+  if (answer.keyId === null || fingerprint === null) return null;
+  const fields = carriedFields(now, answer, w);
+  const next = stage(record, answer.operationId, intent.n, {
+    keyId: answer.keyId,
+    fingerprint,
+    createdAtMs: answer.receivedAtMs,
+    expiresAtMs: answer.expiresAtMs,
+    secretKey: fields['secretKey'] ? 'ok' : w.strategy.needsSecretKey ? 'lost' : null,
+  });
+  if (next.kind !== 'next') return null;
+  const values = { keyId: answer.keyId, fields };
+  return {
+    next: { record: next.record, shelf: withVersionValues(shelf, next.record.highestVersion, values) },
+    value: null,
+  };
+}
+
+/** A secret key belongs to the account, not to the key: where the strategy does not renew it, it goes on with the new key. */
+function carriedFields(now: Opened, answer: LateAnswer, w: Working): LateAnswer['fields'] {
+  const current = currentOf(now.record);
+  const old = current ? now.shelf.versions[String(current.version)]?.fields : undefined;
+  const secretKey = w.strategy.needsSecretKey ? undefined : old?.['secretKey'];
+  return { ...(secretKey ? { secretKey } : {}), ...answer.fields };
+}
+
+function withVersionValues(shelf: Shelf, version: number, values: Shelf['versions'][string]): Shelf {
+  return { ...shelf, versions: { ...shelf.versions, [version]: values } };
+}
+
+async function fingerprintOf(engine: Engine, w: Working, answer: LateAnswer): Promise<string | null> {
+  const primary = Object.keys(w.provider.secretFields)[0];
+  const value = primary === undefined ? undefined : answer.fields[primary];
+  return value ? engine.deps.custody.fingerprint(value) : null;
+}
+
+/** What a failed write means for its intent, and whether the operation goes on. */
+async function settleFailure(engine: Engine, w: Working, intent: IntentFacts, error: unknown): Promise<Rotated> {
+  if (!(error instanceof ProviderFailure)) {
+    // Not from the provider's side: nothing is known of the call.
+    await markSettled(engine, w, intent, 'unknown');
+    throw error;
+  }
+  const resent = intent.sends > 1;
+  switch (error.class) {
+    case 'not-sent':
+      // Of a re-sent intent the earlier sending stays unknown.
+      await markSettled(engine, w, intent, resent ? 'unknown' : 'not-sent');
+      throw error;
+    case 'unknown':
+    case 'outage':
+      return again(
+        engine,
+        { ...w, opened: await markSettled(engine, w, intent, 'unknown') },
+        engine.now() + (resent ? REPLAY_PAUSE_MS * intent.sends : 0),
+      );
+    case 'busy': {
+      const opened = await markSettled(engine, w, intent, resent ? 'unknown' : 'not-sent');
+      if (!resent) throw error;
+      return again(
+        engine,
+        { ...w, opened },
+        engine.now() + Math.max(error.facts.retryAfterMs ?? 0, REPLAY_PAUSE_MS * intent.sends),
+      );
+    }
+    case 'credential-refused':
+    case 'forbidden':
+    case 'blocked':
+    case 'absent':
+    case 'rejected': {
+      const opened = await markSettled(engine, w, intent, resent ? 'unknown' : 'refused');
+      const recovering = intent.n > 1 || resent;
+      const operation = opened.record.operation;
+      if (recovering && operation && !canGoBack(operation.strategy))
+        return again(engine, { ...w, opened }, engine.now());
+      throw error;
+    }
+    default:
+      return error.class satisfies never;
+  }
+}
+
+async function markSettled(
+  engine: Engine,
+  w: Working,
+  intent: IntentFacts,
+  settled: IntentFacts['settled'],
+): Promise<Opened> {
+  return engine.apply(w.credentialId, (r) => {
+    const t = settle(r, intent.n, settled);
+    return t.kind === 'lost' ? { kind: 'done' } : t;
+  });
+}
+
+function must(t: Transition, record: CredentialRecord): CredentialRecord {
+  if (t.kind === 'lost') throw stop('transient', 'KT-CONFLICT', t.because);
+  return t.kind === 'done' ? record : t.record;
+}

@@ -1,0 +1,97 @@
+import { currentOf, pendingOf, type CapabilityLost, type RecordView, type RotationFacts } from '../domain/record.js';
+import { close as closeTransition, dropPending } from '../domain/transitions.js';
+import type { StepInput } from './api.js';
+import { isProviderFailure, type Engine, type Working } from './engine.js';
+import { describe } from './failures.js';
+import { foldLateAnswers } from './rotate.js';
+import { settleStrangers, withDebt } from './strangers.js';
+
+/** Undo of `rotate`: the new key dies, or becomes a debt; what a lost answer may have left is settled. Idempotent. */
+export async function takeBack(engine: Engine, input: StepInput): Promise<RecordView> {
+  let w = await engine.open(input);
+  if (w.opened.record.operation?.operationId !== input.operationId) return engine.view(w.config, w.opened.record);
+  await engine.change(w.credentialId, (r) =>
+    r.operation ? { ...r, operation: { ...r.operation, compensating: true } } : r,
+  );
+  w = { ...w, opened: await foldLateAnswers(engine, w, input.operationId) };
+  const pending = pendingOf(w.opened.record);
+  if (pending) {
+    const removed = await tryToRemove(engine, w, pending.version, input.operationId);
+    const opened = await engine.change(w.credentialId, (record) => {
+      const dropped = dropPending(record, null);
+      return removed ? dropped : withDebt(dropped, 'orphan', pending.keyId, engine.now());
+    });
+    w = { ...w, opened };
+  }
+  const opened = await settleStrangers(engine, w, input.operationId);
+  return engine.view(w.config, opened.record);
+}
+
+async function tryToRemove(engine: Engine, w: Working, version: number, operationId: string): Promise<boolean> {
+  const current = currentOf(w.opened.record);
+  if (!current) return false;
+  const context = await engine.context(w, engine.values(w.opened, current.version), operationId);
+  try {
+    await w.provider.retire(context, engine.values(w.opened, version).keyId, 'destroy');
+    return true;
+  } catch (error) {
+    if (describe(error).code === 'KT-INTERNAL') throw error;
+    return false;
+  }
+}
+
+/** A rotation in place whose new key is refused for good: forget the key, so that another one is made while the old one lives. */
+export async function giveUpKey(engine: Engine, input: StepInput): Promise<RecordView> {
+  const w = await engine.open(input);
+  const opened = await engine.change(w.credentialId, (record) => {
+    const pending = pendingOf(record);
+    if (record.operation?.operationId !== input.operationId || !pending) return record;
+    const shared = record.versions.some((v) => v.version !== pending.version && v.keyId === pending.keyId);
+    const dropped = dropPending(record, null);
+    return shared ? dropped : withDebt(dropped, 'orphan', pending.keyId, engine.now());
+  });
+  return engine.view(w.config, opened.record);
+}
+
+/** The operation ends without a new current version. Needs no provider and no configuration entry. */
+export async function close(
+  engine: Engine,
+  input: StepInput & {
+    readonly rotation: Omit<RotationFacts, 'version' | 'endedAtMs'>;
+    readonly deadlineMs: number | null;
+  },
+): Promise<RecordView | null> {
+  const opened = await engine.read(input);
+  if (!opened) return null;
+  const nowMs = engine.now();
+  const { outcome, error } = input.rotation;
+  const mine = opened.record.operation?.operationId === input.operationId;
+  const lost: CapabilityLost | null =
+    outcome === 'needs-operator' && error?.code === 'KT-CAPABILITY-LOST'
+      ? {
+          sinceMs: opened.record.capabilityLost?.sinceMs ?? nowMs,
+          message: error.message,
+          deadlineMs: input.deadlineMs,
+        }
+      : null;
+  if (mine && outcome !== 'rolled-back') {
+    const config = (await engine.deps.config()).credentials.get(input.credentialId);
+    if (config) await rememberLost(engine, { ...(await engine.open(input)) }, input.operationId);
+  }
+  const closed = await engine.apply(input.credentialId, (record) =>
+    closeTransition(record, { ...input.rotation, version: currentOf(record)?.version ?? null, endedAtMs: nowMs }, lost),
+  );
+  const config = (await engine.deps.config()).credentials.get(input.credentialId);
+  return config ? engine.view(config, closed.record) : null;
+}
+
+/** Whatever a lost answer may have left becomes a debt before the intents go; a listing that is not to be had now leaves a suspicion. */
+async function rememberLost(engine: Engine, w: Working, operationId: string): Promise<void> {
+  try {
+    await settleStrangers(engine, w, operationId);
+  } catch (error) {
+    if (!isProviderFailure(error, 'outage', 'not-sent', 'busy', 'blocked', 'credential-refused', 'absent', 'rejected'))
+      throw error;
+    await engine.change(w.credentialId, (record) => withDebt(record, 'suspected-orphan', 'unlisted', engine.now()));
+  }
+}

@@ -1,0 +1,106 @@
+import { expiresAtMs } from '../domain/expiry.js';
+import { currentOf, pendingOf, type RecordView, type VersionFacts } from '../domain/record.js';
+import { canGoBack } from '../domain/capability.js';
+import { withVersion } from '../domain/transitions.js';
+import { judgeRefusal, lastSafeInstantMs, type Verdict } from '../domain/verification.js';
+import type { Verified } from '../providers/provider.js';
+import type { StepInput } from './api.js';
+import { isProviderFailure, type Engine, type Working } from './engine.js';
+import { stop } from './failures.js';
+import { takeInventory, withInventory } from './plan.js';
+
+/**
+ * Uses the new key, as read back from the store, with one cheap read.
+ * `hurry`: the verdict cannot wait (the old key is about to die, or a compromise goes next).
+ */
+export async function verify(
+  engine: Engine,
+  input: StepInput & { readonly hurry: boolean },
+): Promise<{ view: RecordView; verdict: Verdict }> {
+  const w = await engine.open(input);
+  const operation = engine.operation(w.opened.record, input);
+  const pending = pendingOf(w.opened.record);
+  const current = currentOf(w.opened.record);
+  if (!pending || !current) throw stop('transient', 'KT-CONFLICT', 'the pending version is gone');
+  const fresh = engine.values(w.opened, pending.version);
+  if (operation.refusedAtMs !== null) await grantSecondTry(engine, w, pending);
+  const context = await engine.context(w, engine.values(w.opened, current.version), input.operationId);
+  const stuck = async (verdict: Verdict): Promise<{ view: RecordView; verdict: Verdict }> => ({
+    view: await engine.view(w.config, (await engine.read(input))?.record ?? w.opened.record),
+    verdict,
+  });
+  const safeMs = lastSafeInstantMs(current.providerDiesAtMs, operation.policy);
+  try {
+    const verified = await w.provider.verify(context, fresh, { keyId: current.keyId });
+    return { view: await recordVerified(engine, w, pending, verified), verdict: { do: 'verified' } };
+  } catch (error) {
+    if (isProviderFailure(error, 'credential-refused')) return stuck(await afterRefusal(engine, w, input));
+    const unable = isProviderFailure(error, 'outage', 'not-sent', 'busy', 'blocked');
+    // The old key dies anyway: an unverified key is better than none.
+    if (unable && Number.isFinite(safeMs) && (input.hurry || engine.now() >= safeMs)) {
+      return stuck({ do: 'publish-unverified', atMs: engine.now() });
+    }
+    if (isProviderFailure(error, 'blocked') && Number.isFinite(safeMs))
+      return stuck({ do: 'publish-unverified', atMs: safeMs });
+    throw error;
+  }
+}
+
+/** One 401 is not a verdict; the second try is granted once and counted in the budget like any other. */
+async function grantSecondTry(engine: Engine, w: Working, pending: VersionFacts): Promise<void> {
+  await engine.deps.lockout.forgive(await engine.lockoutScope(w.config), pending.fingerprint);
+}
+
+async function recordVerified(
+  engine: Engine,
+  w: Working,
+  pending: VersionFacts,
+  verified: Verified,
+): Promise<RecordView> {
+  const goBack = canGoBack(w.strategy);
+  if (verified.scopeDifference.length > 0 && goBack) {
+    throw stop('taken-back', 'KT-SCOPE-DIFFERS', `the new key’s scope differs: ${verified.scopeDifference.join(', ')}`);
+  }
+  const nowMs = engine.now();
+  const lostProof = [verified.lostProof, ...verified.scopeDifference].filter((p) => p !== null).join('; ') || null;
+  const opened = await engine.change(w.credentialId, (record) => {
+    const facts = withVersion(record, pending.version, (v) => ({
+      ...v,
+      verifiedAtMs: nowMs,
+      lifetime: verified.lifetime,
+      expiresAtMs: expiresAtMs({ earlier: null, latest: verified.lifetime }, v.createdAtMs) ?? v.expiresAtMs,
+    }));
+    return lostProof === null
+      ? facts
+      : { ...facts, lostProofs: { sinceMs: record.lostProofs?.sinceMs ?? nowMs, message: lostProof } };
+  });
+  return engine.view(w.config, opened.record);
+}
+
+async function afterRefusal(
+  engine: Engine,
+  w: Working,
+  input: StepInput & { readonly hurry: boolean },
+): Promise<Verdict> {
+  const operation = engine.operation(w.opened.record, input);
+  const current = currentOf(w.opened.record);
+  const pending = pendingOf(w.opened.record);
+  const inventory = await takeInventory(engine, w, input.operationId);
+  const listed = inventory.keys === null ? null : inventory.keys.some((k) => k.keyId === pending?.keyId);
+  const nowMs = engine.now();
+  const verdict = judgeRefusal({
+    firstRefusedAtMs: operation.refusedAtMs,
+    listed,
+    oldDiesAtMs: current?.providerDiesAtMs ?? null,
+    policy: operation.policy,
+    strategy: operation.strategy,
+    nowMs,
+  });
+  await engine.change(w.credentialId, (record) => {
+    const noted = withInventory(record, inventory, nowMs);
+    return noted.operation
+      ? { ...noted, operation: { ...noted.operation, refusedAtMs: noted.operation.refusedAtMs ?? nowMs } }
+      : noted;
+  });
+  return verdict;
+}

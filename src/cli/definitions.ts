@@ -1,0 +1,236 @@
+import { InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from '../domain/duration.js';
+import type { RequestReason } from '../domain/request.js';
+
+/**
+ * Arguments and flags of each command, as its file `commands/<key>.ts` gets them. Keep in step with `definitions` below,
+ * which is what the command line is parsed by. Durations are milliseconds.
+ */
+export interface Commands {
+  init: Plain;
+  import: OfCredential<{ readonly replace?: true; readonly revokeOld?: true }>;
+  apply: Command<readonly [], { readonly dryRun?: true; readonly prune?: true }>;
+  worker: Plain;
+  serve: Plain;
+  dev: Plain;
+  demo: Command<readonly [], { readonly keep?: true }>;
+  rotate: OfCredential<{
+    readonly reason: RequestReason;
+    readonly leakedVersion?: number;
+    readonly requestId?: string;
+    readonly wait?: true;
+    readonly timeout?: number;
+    readonly dryRun?: true;
+  }>;
+  status: Command<readonly [credentialId?: string], { readonly watch?: true }>;
+  history: OfCredential<object>;
+  pause: OfCredential<{ readonly reason?: string }>;
+  resume: OfCredential<object>;
+  rollback: OfCredential<{ readonly toVersion?: number }>;
+  ack: OfCredential<{ readonly consumer: string; readonly version: number }>;
+  reconcile: OfCredential<{ readonly dryRun?: true; readonly delete?: string }>;
+  lockout: Command<readonly [credentialId?: string], { readonly reset?: true; readonly reason?: string }>;
+  get: OfCredential<{ readonly field?: string; readonly reveal?: true }>;
+  exec: Command<readonly [credentialId: string, ...command: string[]], { readonly keepEnv?: true }>;
+  doctor: Plain;
+  simulate: Command<
+    readonly [provider: string],
+    {
+      readonly port?: number;
+      readonly controlPort?: number;
+      readonly seed?: readonly string[];
+      readonly rule?: readonly Pair[];
+    }
+  >;
+  'webhook-trigger': Command<
+    readonly [provider: string],
+    { readonly to: string; readonly consumerId: string; readonly header?: readonly Pair[]; readonly times: number }
+  >;
+}
+
+interface Command<Args extends readonly unknown[], Flags> {
+  readonly args: Args;
+  readonly flags: Flags;
+}
+type Plain = Command<readonly [], object>;
+type OfCredential<Flags> = Command<readonly [credentialId: string], Flags>;
+
+export type CommandName = keyof Commands;
+export type Pair = readonly [key: string, value: string];
+
+export interface Definition {
+  readonly name: CommandName;
+  /** Words of the command line; default: the name. */
+  readonly words?: readonly [group: string, groupSummary: string, word: string];
+  readonly summary: string;
+  readonly args?: readonly (readonly [syntax: string, meaning: string, choices?: readonly string[]])[];
+  readonly flags?: readonly Option[];
+  /** It ends by itself after SIGINT or SIGTERM, when `context.signal` tells it; others are cut off by SIGINT. */
+  readonly endsItself?: true;
+}
+
+const id = ['<id>', 'credential of keyturn.yaml'] as const;
+const optionalId = ['[id]', 'credential of keyturn.yaml; default: all'] as const;
+const mambuOnly = ['<provider>', 'what to imitate', ['mambu']] as const;
+const flag = (syntax: string, meaning: string): Option => new Option(syntax, meaning);
+const port = (syntax: string, meaning: string): Option => flag(syntax, meaning).argParser(wholeNumber(0, 65_535));
+const version = (syntax: string, meaning: string): Option =>
+  flag(syntax, meaning).argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER));
+
+export const definitions: readonly Definition[] = [
+  { name: 'init', summary: 'write keyturn.yaml, the key file and .keyturn/.gitignore; overwrites nothing' },
+  {
+    name: 'import',
+    summary: 'seal an existing key without rotating it; reads one JSON object from stdin, or asks',
+    args: [id],
+    flags: [
+      flag('--replace', 'as the next version; mends a lost ability to rotate'),
+      flag('--revoke-old', 'with --replace: retire the replaced version after its grace'),
+    ],
+  },
+  {
+    name: 'apply',
+    summary: 'start missing workflows and bring the Schedules in line with keyturn.yaml',
+    flags: [
+      flag('--dry-run', 'only say what would change; exit 3 if anything would'),
+      flag('--prune', 'close credentials that are not in keyturn.yaml any more'),
+    ],
+  },
+  { name: 'worker', summary: 'run the Temporal worker', endsItself: true },
+  { name: 'serve', summary: 'run the HTTP server: page, API, metrics, webhooks', endsItself: true },
+  { name: 'dev', summary: 'Temporal, worker, server and apply in one process', endsItself: true },
+  {
+    name: 'demo',
+    summary: 'one full rotation against a simulator, in a temporary folder',
+    flags: [flag('--keep', 'stay up afterwards')],
+    endsItself: true,
+  },
+  {
+    name: 'rotate',
+    summary: 'ask for a rotation',
+    args: [id],
+    flags: [
+      flag('--reason <reason>', 'why').choices(['routine', 'compromise']).default('routine'),
+      version('--leaked-version <n>', 'with --reason compromise: the version that leaked; default: every living one'),
+      flag('--request-id <id>', 'one id, one rotation; default: a new one'),
+      flag('--wait', 'wait for the outcome'),
+      flag('--timeout <duration>', 'with --wait: how long, for example 10m').argParser(duration),
+      flag('--dry-run', 'print the plan; only reads, with a proven key'),
+    ],
+  },
+  {
+    name: 'status',
+    summary: 'which key is current, which is dying, when, and what it waits for',
+    args: [optionalId],
+    flags: [flag('--watch', 'go on showing changes')],
+  },
+  { name: 'history', summary: 'the last 50 rotations, from the store', args: [id] },
+  {
+    name: 'pause',
+    summary: 'begin no routine rotation until resume',
+    args: [id],
+    flags: [flag('--reason <text>', 'shown by status')],
+  },
+  { name: 'resume', summary: 'undo pause', args: [id] },
+  {
+    name: 'rollback',
+    summary: 'publish a previous key again, as a new version, within its grace',
+    args: [id],
+    flags: [version('--to-version <n>', 'default: the newest previous version')],
+  },
+  {
+    name: 'ack',
+    summary: 'say that a consumer uses a version and none that is older',
+    args: [id],
+    flags: [
+      flag('--consumer <name>', 'consumer of the policy').makeOptionMandatory(),
+      version('--version <n>', 'version that it uses').makeOptionMandatory(),
+    ],
+  },
+  {
+    name: 'reconcile',
+    summary: 'compare provider, store and workflow, and repair what is ours',
+    args: [id],
+    flags: [
+      flag('--dry-run', 'only say what differs'),
+      flag('--delete <keyid>', 'delete this suspected orphan at the provider'),
+    ],
+  },
+  {
+    name: 'lockout',
+    summary: 'the budget of invalid-credential calls',
+    args: [optionalId],
+    flags: [
+      flag('--reset', 'after the IP was unblocked at the provider'),
+      flag('--reason <text>', 'with --reset: kept in the store'),
+    ],
+  },
+  {
+    name: 'get',
+    summary: 'the current key, masked',
+    args: [id],
+    flags: [
+      flag('--field <name>', 'one field, for example apiKey'),
+      flag('--reveal', 'in clear; leaves an access record'),
+    ],
+  },
+  {
+    name: 'exec',
+    summary: 'run a command with the current key in its environment: keyturn exec ID -- CMD…',
+    args: [id, ['<command...>', 'what to run, after --']],
+    flags: [flag('--keep-env', 'keep the variables that keyturn.yaml refers to and TEMPORAL_*')],
+    endsItself: true,
+  },
+  { name: 'doctor', summary: 'check everything, each failure with its mend' },
+  {
+    name: 'simulate',
+    summary: 'a strict simulator with fault injection, until SIGTERM',
+    args: [mambuOnly],
+    flags: [
+      port('--port <port>', 'of the API; default: any free one'),
+      port('--control-port <port>', 'of the control API (/oracle /faults /clock /reset); default: any free one'),
+      flag('--seed <id...>', 'ids of the consumers to start with; default: rotator'),
+      flag('--rule <key=value...>', 'a knob of the tenant, for example graceMs=2000').argParser(pairs),
+    ],
+    endsItself: true,
+  },
+  {
+    name: 'webhook-trigger',
+    words: ['webhook', 'send webhooks as a provider does', 'trigger'],
+    summary: 'send what the provider sends at the end of day',
+    args: [mambuOnly],
+    flags: [
+      flag('--to <url>', 'for example http://127.0.0.1:8377/webhooks/mambu').makeOptionMandatory(),
+      flag('--consumer-id <id>', 'value of the header apiConsumerId').makeOptionMandatory(),
+      flag('--header <key=value...>', 'another header; key=@FILE reads the value from a file').argParser(pairs),
+      flag('--times <n>', 'how many different notifications').argParser(wholeNumber(1, 1_000)).default(1),
+    ],
+  },
+];
+
+export const globalFlags = (): readonly Option[] => [
+  flag('-c, --config <file>', 'default: keyturn.yaml'),
+  flag('--json', 'one JSON object on stdout'),
+  flag('--address <host:port>', 'of Temporal'),
+  flag('--namespace <name>', 'of Temporal'),
+];
+
+function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (number >= min && number <= max) return number;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError('It must be a duration such as 250ms, 10s, 5m, 6h or 30d.');
+  return ms;
+}
+
+function pairs(text: string, before: readonly Pair[] = []): readonly Pair[] {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('It must be key=value.');
+  return [...before, [text.slice(0, at), text.slice(at + 1)]];
+}

@@ -1,0 +1,233 @@
+/** keyturn's client: Temporal only, no store and no secret. Everything it does can be done from any SDK with the names in `keyturn/contract`. */
+import { randomUUID } from 'node:crypto';
+import {
+  Client,
+  Connection,
+  WithStartWorkflowOperation,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  isGrpcServiceError,
+  type ConnectionOptions,
+} from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import {
+  TASK_QUEUE,
+  credentialWorkflowId,
+  queryNames,
+  signalNames,
+  updateNames,
+  workflowNames,
+  type CredentialState,
+  type LastRotationState,
+  type PauseInput,
+  type ResumeInput,
+  type RollbackInput,
+  type RotateNowResult,
+  type RotationRequest,
+} from './contract.js';
+import { KeyturnError, isErrorCode } from './domain/errors.js';
+
+export interface KeyturnClientOptions {
+  readonly connection: ConnectionOptions;
+  readonly namespace: string;
+  readonly taskQueue?: string;
+}
+
+/** How long a query or update may wait for a worker. */
+const ANSWER_WITHIN_MS = 10_000;
+
+export class KeyturnClient {
+  private constructor(
+    readonly temporal: Client,
+    readonly taskQueue: string,
+  ) {}
+
+  /** @throws KeyturnError KT-TEMPORAL-UNREACHABLE, KT-TEMPORAL-NAMESPACE */
+  static async connect(options: KeyturnClientOptions): Promise<KeyturnClient> {
+    const { namespace, taskQueue = TASK_QUEUE } = options;
+    const address = options.connection.address ?? '';
+    let connection: Connection;
+    try {
+      connection = await Connection.connect({ connectTimeout: 5_000, ...options.connection });
+    } catch {
+      throw new KeyturnError('KT-TEMPORAL-UNREACHABLE', `no Temporal server answers at ${address}`);
+    }
+    try {
+      await connection.workflowService.describeNamespace({ namespace });
+    } catch (error) {
+      await connection.close();
+      if (isGrpcServiceError(error) && error.code === 5) {
+        throw new KeyturnError(
+          'KT-TEMPORAL-NAMESPACE',
+          `Temporal at ${address} has no namespace ${JSON.stringify(namespace)}`,
+        );
+      }
+      throw new KeyturnError(
+        'KT-TEMPORAL-UNREACHABLE',
+        `Temporal at ${address} does not answer for namespace ${JSON.stringify(namespace)}`,
+      );
+    }
+    return new KeyturnClient(new Client({ connection, namespace }), taskQueue);
+  }
+
+  /** @throws KeyturnError KT-NOT-RUNNING, KT-NO-WORKER, KT-TEMPORAL-UNREACHABLE */
+  async state(credentialId: string): Promise<CredentialState> {
+    return this.asked(credentialId, () => this.handle(credentialId).query<CredentialState>(queryNames.credentialState));
+  }
+
+  /** Starts the entity if it does not run. Resolves with whether it had to be started. */
+  async ensureStarted(credentialId: string): Promise<boolean> {
+    const handle = this.handle(credentialId);
+    const before = await handle.describe().catch(notFoundAsNull);
+    if (before?.status.name === 'RUNNING') return false;
+    await this.asked(credentialId, () =>
+      this.temporal.workflow.start(workflowNames.credential, {
+        ...this.startOptions(credentialId),
+        workflowIdConflictPolicy: 'USE_EXISTING',
+      }),
+    );
+    return true;
+  }
+
+  /** signalWithStart: accepted once Temporal has it, whether or not a worker runs. */
+  async requestRotation(credentialId: string, request: RotationRequest): Promise<{ workflowId: string }> {
+    await this.asked(credentialId, () =>
+      this.temporal.workflow.signalWithStart(workflowNames.credential, {
+        ...this.startOptions(credentialId),
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        signal: signalNames.requestRotation,
+        signalArgs: [request],
+      }),
+    );
+    return { workflowId: credentialWorkflowId(credentialId) };
+  }
+
+  /** Update, with start: answers with the place in the queue. */
+  async rotateNow(
+    credentialId: string,
+    request: Omit<RotationRequest, 'requestId'> & { readonly requestId?: string },
+  ): Promise<RotateNowResult> {
+    const full: RotationRequest = { ...request, requestId: request.requestId ?? `operator/${randomUUID()}` };
+    return this.asked(credentialId, () =>
+      this.temporal.workflow.executeUpdateWithStart(updateNames.rotateNow, {
+        args: [full],
+        startWorkflowOperation: new WithStartWorkflowOperation(workflowNames.credential, {
+          ...this.startOptions(credentialId),
+          workflowIdConflictPolicy: 'USE_EXISTING',
+        }),
+      }),
+    );
+  }
+
+  async pause(credentialId: string, input: PauseInput): Promise<void> {
+    await this.update(credentialId, updateNames.pause, input);
+  }
+  async resume(credentialId: string, input: ResumeInput): Promise<void> {
+    await this.update(credentialId, updateNames.resume, input);
+  }
+  /** @throws KeyturnError KT-ROLLBACK-REFUSED */
+  async rollback(credentialId: string, input: RollbackInput): Promise<{ requestId: string }> {
+    return this.update(credentialId, updateNames.rollback, input);
+  }
+  async adopt(credentialId: string, version: number): Promise<void> {
+    await this.update(credentialId, updateNames.adopt, { version });
+  }
+  async policyChanged(credentialId: string): Promise<void> {
+    await this.update(credentialId, updateNames.policyChanged);
+  }
+  async acknowledge(credentialId: string, consumer: string, version: number): Promise<void> {
+    await this.asked(credentialId, () =>
+      this.handle(credentialId).signal(signalNames.acknowledgeVersion, { consumer, version }),
+    );
+  }
+
+  /**
+   * Polls the query until the rotation of this request has ended; the signal path of `rotateCredential` is for workflows.
+   * @throws KeyturnError KT-TIMEOUT when it has not ended by then; the rotation goes on
+   */
+  async waitForRotation(
+    credentialId: string,
+    requestId: string,
+    since: LastRotationState | null,
+    timeoutMs: number,
+  ): Promise<{ state: CredentialState; ended: LastRotationState | null }> {
+    const deadlineMs = Date.now() + timeoutMs;
+    for (;;) {
+      const state = await this.state(credentialId);
+      const last = state.lastRotation;
+      const fresh = last !== null && last.endedAt !== since?.endedAt;
+      if (fresh && last.requestId === requestId) return { state, ended: last };
+      const idle = state.rotation === null && state.pendingRequests === 0;
+      if (idle) return { state, ended: fresh ? last : null };
+      if (Date.now() >= deadlineMs)
+        throw new KeyturnError('KT-TIMEOUT', `the rotation of ${credentialId} has not ended yet`);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.temporal.connection.close();
+  }
+
+  handle(credentialId: string): ReturnType<Client['workflow']['getHandle']> {
+    return this.temporal.workflow.getHandle(credentialWorkflowId(credentialId));
+  }
+
+  private startOptions(credentialId: string): {
+    workflowId: string;
+    taskQueue: string;
+    args: [{ credentialId: string }];
+    staticSummary: string;
+  } {
+    return {
+      workflowId: credentialWorkflowId(credentialId),
+      taskQueue: this.taskQueue,
+      args: [{ credentialId }],
+      staticSummary: `credential ${credentialId}`,
+    };
+  }
+
+  private async update<R>(credentialId: string, name: string, input?: object): Promise<R> {
+    return this.asked(credentialId, () =>
+      this.handle(credentialId).executeUpdate<R, [object]>(name, { args: [input ?? {}] }),
+    );
+  }
+
+  /** Temporal's errors in keyturn's words, and never longer than an operator waits. */
+  private async asked<T>(credentialId: string, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await this.temporal.connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, ask);
+    } catch (error) {
+      throw translated(error, credentialId, this.taskQueue);
+    }
+  }
+}
+
+function notFoundAsNull(error: unknown): null {
+  if (error instanceof WorkflowNotFoundError) return null;
+  throw error;
+}
+
+/** gRPC codes: 4 deadline exceeded, 5 not found, 14 unavailable. */
+function translated(error: unknown, credentialId: string, taskQueue: string): unknown {
+  if (error instanceof KeyturnError) return error;
+  if (error instanceof WorkflowNotFoundError)
+    return new KeyturnError('KT-NOT-RUNNING', `the workflow of ${credentialId} is not running`);
+  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
+    const { type, message } = error.cause;
+    return new KeyturnError(type && isErrorCode(type) ? type : 'KT-INPUT', message);
+  }
+  const grpc = isGrpcServiceError(error)
+    ? error
+    : error instanceof Error && isGrpcServiceError(error.cause)
+      ? error.cause
+      : null;
+  if (grpc?.code === 5) return new KeyturnError('KT-NOT-RUNNING', `the workflow of ${credentialId} is not running`);
+  const late =
+    grpc?.code === 4 ||
+    grpc?.code === 1 ||
+    (error instanceof Error && /deadline|no poller|workflow task/i.test(error.message));
+  if (late) return new KeyturnError('KT-NO-WORKER', `no worker answers on task queue ${taskQueue}`);
+  if (grpc) return new KeyturnError('KT-TEMPORAL-UNREACHABLE', 'Temporal does not answer');
+  return error;
+}

@@ -1,0 +1,73 @@
+/** Puts an installation together from its configuration: store, custody, budget, providers. Used by worker, CLI and server only. */
+import { statSync } from 'node:fs';
+import { loadConfig, resolveSecret, type Config } from './config.js';
+import type { Custody, Lockout } from './custody/custody.js';
+import { readKeyFile } from './custody/key-file.js';
+import { createLockout } from './custody/lockout.js';
+import { openCustody } from './custody/open.js';
+import { createScrubber, type Scrubber } from './custody/scrub.js';
+import { KeyturnError } from './domain/errors.js';
+import { createHttpClient, type HttpClient } from './providers/http.js';
+import { mambuProvider } from './providers/mambu/provider.js';
+import type { Provider } from './providers/provider.js';
+import { openFileStore } from './stores/file.js';
+import type { Store } from './stores/store.js';
+
+export interface Vault {
+  readonly store: Store;
+  readonly custody: Custody;
+  readonly lockout: Lockout;
+  readonly scrubber: Scrubber;
+  close(): Promise<void>;
+}
+
+/** @throws KeyturnError KT-KEY-FILE, KT-STORE-UNAVAILABLE */
+export async function openVault(config: Config, scrubber: Scrubber = createScrubber()): Promise<Vault> {
+  const keys = await readKeyFile(config.sealingKey.path);
+  const store = await openFileStore({ path: config.store.path });
+  const custody = await openCustody({ store, keys, scrubber });
+  const lockout = createLockout({ store, keys, clock: Date, limit: config.lockout.limit });
+  return { store, custody, lockout, scrubber, close: () => store.close() };
+}
+
+/** Providers by the name that the configuration uses. */
+export function providers(): (name: string) => Provider {
+  const known = new Map<string, Provider>([['mambu', mambuProvider({ resolveSecret }) as Provider]]);
+  return (name) => {
+    const provider = known.get(name);
+    if (!provider)
+      throw new KeyturnError(
+        'KT-CONFIG',
+        `there is no provider ${JSON.stringify(name)}; known: ${[...known.keys()].join(', ')}`,
+      );
+    return provider;
+  };
+}
+
+export function httpClient(): HttpClient {
+  return createHttpClient({ httpTimeoutMs: 15_000 });
+}
+
+/**
+ * The configuration as the file says now: a change counts from the next step on. A file that is being edited into something wrong does not
+ * stop a rotation: the last good one is used, and `onError` hears of it.
+ */
+export function liveConfig(first: Config, onError: (error: unknown) => void): () => Promise<Config> {
+  let known = { config: first, stamp: stampOf(first.file) };
+  return async () => {
+    const stamp = stampOf(first.file);
+    if (stamp === known.stamp) return known.config;
+    try {
+      known = { config: await loadConfig(first.file), stamp };
+    } catch (error) {
+      known = { ...known, stamp };
+      onError(error);
+    }
+    return known.config;
+  };
+}
+
+function stampOf(file: string): string {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return stat ? `${stat.mtimeMs}/${stat.size}/${stat.ino}` : 'absent';
+}

@@ -1,0 +1,46 @@
+import type { z } from 'zod';
+import { mambuSettingsSchema, mambuWarnings } from '../providers/mambu/settings.js';
+import type { Path } from './document.js';
+import type { CredentialConfig } from './types.js';
+
+/** What keyturn.yaml needs to know of a credential's settings, whoever the provider is. */
+export interface ProviderFacts extends Pick<CredentialConfig, 'baseUrl' | 'managedBy' | 'webhook' | 'allowRequests'> {
+  readonly settings: unknown;
+  /** One rotation call replaces the account's key in place: two credentials of one account would destroy each other's. */
+  readonly rotatesInPlace: boolean;
+  /** The provider's own grace, where it and not keyturn decides when the old key dies. */
+  readonly providerGraceMs: number | null;
+  readonly acceptsGap: boolean;
+  readonly keyTtlMs: number | null;
+  readonly warnings: readonly { readonly path: Path; readonly message: string }[];
+}
+
+export interface ProviderBlock {
+  /** Facts from the block that has the provider's name as its key. */
+  readonly schema: z.ZodType<ProviderFacts>;
+  /** Default of `timing`. Mambu: deletion is documented as immediate (Mambu docs, API Consumers page). */
+  readonly propagationMs: number;
+  readonly observeMs: number;
+  /** The same block as plain zod schema, for the published JSON schema. */
+  readonly published: z.ZodType;
+}
+
+const mambu: ProviderBlock = {
+  published: mambuSettingsSchema,
+  propagationMs: 0,
+  observeMs: 0,
+  schema: mambuSettingsSchema.transform((settings): ProviderFacts => ({
+    settings,
+    baseUrl: settings.baseUrl,
+    managedBy: settings.managedBy,
+    webhook: { consumerIds: [settings.consumerId, ...settings.consumerIdAliases], mode: settings.webhook },
+    allowRequests: settings.allowRequests,
+    rotatesInPlace: settings.strategy === 'rotation',
+    providerGraceMs: settings.strategy === 'rotation' ? settings.tenantGraceMs : null,
+    acceptsGap: settings.acceptGap,
+    keyTtlMs: settings.keyTtlMs,
+    warnings: mambuWarnings(settings),
+  })),
+};
+
+export const providerBlocks: ReadonlyMap<string, ProviderBlock> = new Map([['mambu', mambu]]);

@@ -1,0 +1,137 @@
+/** What an operator has to look at, derived from the facts: it appears and clears with them and is never stored. */
+import type { ErrorCode } from './errors.js';
+import { iso } from './instant.js';
+import type { LaneState } from './lane.js';
+import { currentOf, previousOf } from './record.js';
+import { retireDueMs, revokeAtMs, waitingFor } from './retirement.js';
+import type { Attention } from './state.js';
+
+/** These make the status `needs-operator`; all others are notices. */
+const serious: ReadonlySet<string> = new Set<ErrorCode>([
+  'KT-CAPABILITY-LOST',
+  'KT-CREDENTIAL-REFUSED',
+  'KT-CONSUMER-GONE',
+  'KT-LOCKOUT-BUDGET',
+  'KT-LOCKED-OUT',
+  'KT-OUTCOME-UNKNOWN',
+  'KT-SCOPE-DIFFERS',
+  'KT-STORE-BEHIND',
+  'KT-STORE-CORRUPT',
+  'KT-STORE-FOREIGN',
+  'KT-SUSPECTED-ORPHAN',
+  'KT-UNVERIFIED',
+]);
+
+export function needsOperator(attention: readonly Attention[]): boolean {
+  return attention.some((a) => serious.has(a.code));
+}
+
+export function attentionOf(lane: LaneState, nowMs: number): readonly Attention[] {
+  const id = lane.credentialId;
+  const found: Attention[] = [];
+  const raise = (
+    code: ErrorCode,
+    sinceMs: number,
+    message: string,
+    command: string,
+    deadlineMs?: number | null,
+  ): void => {
+    found.push({ code, since: iso(sinceMs), message, ...(deadlineMs ? { deadline: iso(deadlineMs) } : {}), command });
+  };
+  if (lane.trouble) raise(lane.trouble.code as ErrorCode, lane.trouble.sinceMs, lane.trouble.message, `keyturn doctor`);
+  const view = lane.view;
+  if (!view) return found;
+  const current = currentOf(view);
+  const lost = view.capabilityLost;
+  if (lost) raise('KT-CAPABILITY-LOST', lost.sinceMs, lost.message, `keyturn import ${id} --replace`, lost.deadlineMs);
+  const last = view.lastRotation;
+  if (
+    last?.outcome === 'needs-operator' &&
+    !lost &&
+    last.error &&
+    current &&
+    (current.publishedAtMs ?? 0) < last.endedAtMs
+  ) {
+    raise(last.error.code as ErrorCode, last.endedAtMs, last.error.message, `keyturn status ${id}`);
+  }
+  if (current && current.verifiedAtMs === null && !current.operationId.startsWith('import/')) {
+    raise(
+      'KT-UNVERIFIED',
+      current.publishedAtMs ?? nowMs,
+      `version ${current.version} was published without having been seen to work`,
+      `keyturn rotate ${id}`,
+    );
+  }
+  if (current?.leaked && !lane.active) {
+    raise(
+      'KT-LEAKED',
+      current.publishedAtMs ?? nowMs,
+      `version ${current.version} is current and has leaked`,
+      `keyturn rotate ${id} --reason compromise`,
+    );
+  }
+  for (const debt of view.debts) {
+    if (debt.kind === 'suspected-orphan') {
+      raise(
+        'KT-SUSPECTED-ORPHAN',
+        debt.sinceMs,
+        `key ${debt.keyId} at the provider may be ours`,
+        `keyturn reconcile ${id} --delete ${debt.keyId}`,
+      );
+    } else {
+      raise(
+        'KT-DEBT',
+        debt.sinceMs,
+        `key ${debt.keyId} could not be removed yet (${debt.lastError?.message ?? 'not tried'})`,
+        `keyturn status ${id}`,
+      );
+    }
+  }
+  for (const old of previousOf(view)) {
+    const r = old.retirement;
+    if (r?.state === 'debt') {
+      raise(
+        'KT-DEBT',
+        retireDueMs(old, 0) === 0 ? nowMs : revokeAtMs(r),
+        `version ${old.version} could not be revoked yet (${r.lastError?.message ?? 'not tried'})`,
+        `keyturn status ${id}`,
+      );
+    }
+    const waiting = r ? waitingFor(r, nowMs) : [];
+    if (r && waiting.length > 0 && old.providerDiesAtMs !== null && old.providerDiesAtMs < revokeAtMs(r)) {
+      raise(
+        'KT-DIES-EARLY',
+        r.supersededAtMs,
+        `version ${old.version} dies before ${waiting.join(', ')}`,
+        `keyturn ack ${id} --consumer NAME --version ${r.supersededBy}`,
+        old.providerDiesAtMs,
+      );
+    }
+  }
+  if (view.lockout && view.lockout.used >= view.lockout.limit) {
+    raise(
+      'KT-LOCKOUT-BUDGET',
+      view.lockout.asOfMs,
+      `${view.lockout.used} of ${view.lockout.limit} invalid-credential calls are spent`,
+      `keyturn lockout ${id}`,
+    );
+  }
+  if (view.lostProofs) raise('KT-PROOF-LOST', view.lostProofs.sinceMs, view.lostProofs.message, `keyturn doctor`);
+  if (view.paused && lane.queue.length > 0) {
+    raise(
+      'KT-PAUSED',
+      view.paused.sinceMs,
+      `paused with ${lane.queue.length} request(s) that should not wait`,
+      `keyturn resume ${id}`,
+    );
+  }
+  if (lane.policy === null && !lane.trouble) {
+    raise(
+      'KT-NOT-IN-CONFIG',
+      current?.publishedAtMs ?? nowMs,
+      'this credential is not in the configuration any more',
+      'keyturn apply --prune',
+    );
+  }
+  return found;
+}

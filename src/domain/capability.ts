@@ -1,0 +1,54 @@
+/** What a provider's strategy can do, and the class A–E that the engine derives from it (the provider never names its class). */
+import type { EngineStrategy, IntentKind, Timing } from './record.js';
+
+export interface Capability {
+  /** Who chooses the key's value. */
+  readonly value: 'client' | 'server';
+  /** How long the provider replays the answer to the same idempotency key, 0: it does not. */
+  readonly replayWindowMs: number;
+  readonly listable: boolean;
+  /** Overlap of old and new key: in keyturn's hands, the provider's own grace, or none. */
+  readonly overlap: 'ours' | 'provider' | 'none';
+  /** The provider's own grace where `overlap` is `provider` or `none`. */
+  readonly providerGraceMs?: number;
+  readonly maxKeys?: number;
+  /** How long a deleted key may go on working. */
+  readonly propagationMs: number;
+  /** Invalid-credential calls after which the provider locks us out. */
+  readonly strikeLimit?: number;
+  /** Kinds of writes, the usual one first; the others are what recovery may use, in this order. */
+  readonly intents: readonly IntentKind[];
+  readonly keyIdIsSecret: boolean;
+  /** The next rotation needs `fields.secretKey`. */
+  readonly needsSecretKey: boolean;
+}
+
+export function classOf(capability: Capability): EngineStrategy['class'] {
+  if (capability.value === 'client') return 'A';
+  if (capability.overlap === 'none') return 'E';
+  if (capability.overlap === 'provider') return 'D';
+  return capability.replayWindowMs > 0 ? 'B' : 'C';
+}
+
+export function strategyOf(
+  capability: Capability,
+  provider: { readonly equips: boolean; readonly restorable: boolean },
+  timing: Timing,
+): EngineStrategy {
+  return {
+    class: classOf(capability),
+    replayWindowMs: capability.replayWindowMs,
+    listable: capability.listable,
+    providerGraceMs: capability.overlap === 'ours' ? null : (capability.providerGraceMs ?? 0),
+    intents: capability.intents,
+    needsSecretKey: capability.needsSecretKey,
+    equips: provider.equips,
+    restorable: provider.restorable,
+    timing,
+  };
+}
+
+/** Classes in which a new key can be taken back without hurting the old one. */
+export function canGoBack(strategy: EngineStrategy): boolean {
+  return strategy.providerGraceMs === null;
+}

@@ -1,0 +1,113 @@
+/** The public state of a credential: what the query, the CLI and the HTTP API answer. */
+import type { Outcome, RequestReason, RequestSource } from './request.js';
+
+export type CredentialStatus = 'needs-operator' | 'rotating' | 'paused' | 'retiring' | 'new' | 'idle';
+export type StepName = 'plan' | 'rotate' | 'persist' | 'equip' | 'verify' | 'publish';
+export type RetirementState = 'in-grace' | 'held' | 'revoking' | 'debt' | 'destroyed';
+export type DebtKind = 'revoke' | 'orphan' | 'suspected-orphan' | 'mirror';
+
+export interface Attention {
+  readonly code: string;
+  readonly since: string;
+  readonly message: string;
+  readonly deadline?: string;
+  /** The command that mends it or says more. */
+  readonly command: string;
+}
+
+export interface StateError {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface DebtState {
+  readonly kind: DebtKind;
+  readonly version: number | null;
+  readonly keyId: string;
+  readonly since: string;
+  readonly attempts: number;
+  readonly nextAttemptAt: string | null;
+  readonly lastError: StateError | null;
+}
+
+export interface CurrentVersionState {
+  readonly version: number;
+  readonly keyId: string;
+  readonly fingerprint: string;
+  readonly publishedAt: string;
+  readonly verified: boolean;
+  readonly verifiedAt: string | null;
+  readonly expiresAt: string | null;
+  readonly secretKey: 'ok' | 'lost' | null;
+}
+
+export interface PreviousVersionState {
+  readonly version: number;
+  readonly keyId: string;
+  readonly fingerprint: string;
+  readonly publishedAt: string | null;
+  readonly retirement: RetirementState;
+  readonly revokeAt: string;
+  readonly providerDiesAt: string | null;
+  readonly diesAt: string | null;
+  readonly leaked: boolean;
+  readonly waitingFor: readonly string[];
+}
+
+export interface RotationState {
+  readonly requestId: string;
+  readonly reason: RequestReason | 'rollback';
+  readonly source: RequestSource;
+  readonly operationId: string;
+  readonly step: StepName;
+  readonly startedAt: string;
+  readonly recovering: boolean;
+  readonly parked: boolean;
+  readonly waitingFor: readonly string[];
+  readonly nextAttemptAt?: string;
+  readonly lastError?: StateError;
+}
+
+export interface StepState {
+  readonly step: StepName;
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly attempts: number;
+}
+
+export interface LastRotationState {
+  readonly requestId: string;
+  readonly reason: RequestReason | 'rollback';
+  readonly source: RequestSource;
+  readonly outcome: Exclude<Outcome, 'pending'>;
+  readonly version: number | null;
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly steps: readonly StepState[];
+  readonly error?: StateError;
+}
+
+/** Answer of the query `credentialState`. Times are ISO 8601 UTC. Never holds a secret. */
+export interface CredentialState {
+  readonly schemaVersion: 1;
+  readonly credentialId: string;
+  readonly provider: string | null;
+  /** Class of what the provider's strategy can do after a lost answer, A–E (docs/guarantees.md). */
+  readonly capability: 'A' | 'B' | 'C' | 'D' | 'E' | null;
+  readonly status: CredentialStatus;
+  readonly current: CurrentVersionState | null;
+  readonly previous: readonly PreviousVersionState[];
+  readonly rotation: RotationState | null;
+  readonly pendingRequests: number;
+  readonly debts: readonly DebtState[];
+  readonly lastRotation: LastRotationState | null;
+  readonly nextRotationAt: string | null;
+  readonly paused: { readonly since: string; readonly by: string | null; readonly reason: string | null } | null;
+  readonly lockout: {
+    readonly used: number;
+    readonly reserved: number;
+    readonly limit: number;
+    readonly asOf: string;
+  } | null;
+  readonly attention: readonly Attention[];
+}

@@ -1,0 +1,36 @@
+/** What a refused new key means. One 401 is not a verdict: Mambu caches credentials for up to five minutes. */
+import type { EngineStrategy, RotationPolicy } from './record.js';
+
+export type Verdict =
+  | { readonly do: 'verified' }
+  /** Check once more at this instant. */
+  | { readonly do: 'again'; readonly atMs: number }
+  /** The old key would die before the next possible check: publish at its last safe instant, marked unverified. */
+  | { readonly do: 'publish-unverified'; readonly atMs: number }
+  /** The new key does not work and never will. */
+  | { readonly do: 'refused' };
+
+export function judgeRefusal(input: {
+  /** The first refusal of this key, null when this is it. */
+  readonly firstRefusedAtMs: number | null;
+  /** Whether the provider's listing shows the new id; null when it could not be listed. */
+  readonly listed: boolean | null;
+  /** When the old key dies whatever we do; null where that is in our hands. */
+  readonly oldDiesAtMs: number | null;
+  readonly policy: Pick<RotationPolicy, 'activationLagMs' | 'refreshWithinMs'>;
+  readonly strategy: Pick<EngineStrategy, 'timing'>;
+  readonly nowMs: number;
+}): Verdict {
+  if (input.listed === false) return { do: 'refused' };
+  const lastSafeMs = lastSafeInstantMs(input.oldDiesAtMs, input.policy);
+  const unverified: Verdict = { do: 'publish-unverified', atMs: Math.max(input.nowMs, lastSafeMs) };
+  if (input.firstRefusedAtMs !== null)
+    return input.listed && input.oldDiesAtMs !== null ? unverified : { do: 'refused' };
+  const atMs = input.nowMs + Math.max(input.policy.activationLagMs, input.strategy.timing.verifyAgainAfterMs);
+  return input.listed && atMs >= lastSafeMs ? unverified : { do: 'again', atMs };
+}
+
+/** Publishing later than this would leave a consumer with a dead key. */
+export function lastSafeInstantMs(oldDiesAtMs: number | null, policy: Pick<RotationPolicy, 'refreshWithinMs'>): number {
+  return oldDiesAtMs === null ? Number.POSITIVE_INFINITY : oldDiesAtMs - policy.refreshWithinMs;
+}

@@ -1,0 +1,94 @@
+import { type Answer, Refusal, refuse, v1Error } from './answers.js';
+import { authenticate } from './auth.js';
+import type { Exchange, Route } from './exchange.js';
+import { sha256 } from './random.js';
+import type { RequestEntry } from './request-log.js';
+import type { Matched } from './routes.js';
+import type { World } from './world.js';
+
+export type Incoming = Omit<Exchange, 'principal' | 'params'> & { readonly matched: Matched };
+
+/** `informational`: 102 now, and then the answer of the request in progress, or nothing ever. */
+export type Processed =
+  | { readonly kind: 'answer'; readonly answer: Answer; settle(): void }
+  | { readonly kind: 'informational'; readonly original: Promise<Answer> | null };
+
+const V2 = 'application/vnd.mambu.v2+json';
+
+/** Decides one request. Call `settle` once its answer has left, or was lost: until then it is in progress for a duplicate. */
+export function processRequest(incoming: Incoming): Processed {
+  const { world, entry } = incoming;
+  try {
+    const processed = decide(incoming);
+    if (processed.kind === 'answer') entry.decided = processed.answer.status;
+    return processed;
+  } catch (error) {
+    const answer = refusalAnswer(world, error);
+    entry.decided = answer.status;
+    return answered(answer);
+  }
+}
+
+const answered = (answer: Answer, settle: () => void = () => undefined): Processed => ({
+  kind: 'answer',
+  answer,
+  settle,
+});
+
+function refusalAnswer({ rules }: World, error: unknown): Answer {
+  if (!(error instanceof Refusal)) throw error;
+  return refuse(error, rules.errorFormat);
+}
+
+function decide(incoming: Incoming): Processed {
+  const { world, matched, headers, entry } = incoming;
+  const { rules } = world;
+  if (world.strikes.blocked()) throw new Refusal(rules.blockedStatus, rules.blockedReason);
+  const { route, methods, params } = matched;
+  if (route === null && methods.length === 0) throw new Refusal(404, 'OBJECT_NOT_FOUND');
+  if (route === null) throw new Refusal(405, 'METHOD_NOT_ALLOWED', undefined, { allow: methods.join(', ') });
+  const isV2 = headers.accept?.toLowerCase().includes(V2) ?? false;
+  if (!isV2 && rules.withoutV2Accept === 'v1-error') return answered(v1Error);
+  const principal = authenticate(world, headers, route.scheme, entry);
+  if (route.consumersFeature && !rules.apiConsumersFeature) throw new Refusal(403, 'FEATURE_DISABLED');
+  return onceOnly(route, { ...incoming, principal, params });
+}
+
+/** Runs the handler, at most once for an Idempotency-Key where the route honours one. */
+function onceOnly(route: Route, exchange: Exchange): Processed {
+  const { world, entry, rawBody } = exchange;
+  const honoursKey =
+    route.idempotent || (route.scheme === 'secret-key' && world.rules.idempotencyOnRotation === 'replay');
+  if (!honoursKey || entry.idempotencyKey === null) return answered(route.handle(exchange));
+  const turn = world.idempotency.begin(entry.idempotencyKey, `${entry.method} ${entry.path} ${sha256(rawBody)}`);
+  switch (turn.kind) {
+    case 'first': {
+      const answer = handled(route, exchange);
+      return answered(answer, () => turn.finish(answer));
+    }
+    case 'replay':
+      entry.replayed = true;
+      return answered(turn.answer);
+    case 'in-progress':
+      return duplicateInProgress(world, entry, turn.settled);
+    default:
+      return turn satisfies never;
+  }
+}
+
+function handled(route: Route, exchange: Exchange): Answer {
+  try {
+    return route.handle(exchange);
+  } catch (error) {
+    return refusalAnswer(exchange.world, error);
+  }
+}
+
+function duplicateInProgress({ rules }: World, entry: RequestEntry, settled: Promise<Answer>): Processed {
+  const how = rules.idempotencyInProgress;
+  if (how === '409') throw new Refusal(409, 'IDEMPOTENCY_REQUEST_IN_PROGRESS', 'Idempotency-Key');
+  entry.decided = 102;
+  if (how === '102-then-silence') return { kind: 'informational', original: null };
+  entry.replayed = true;
+  return { kind: 'informational', original: settled };
+}

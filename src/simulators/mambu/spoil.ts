@@ -1,0 +1,94 @@
+import type { ServerResponse } from 'node:http';
+import type { Answer } from './answers.js';
+import type { Spoiler } from './faults.js';
+import { randomEncodedKey, randomKeyValue } from './random.js';
+
+/** How an answer goes out on the wire. */
+export type Delivery =
+  { readonly kind: 'whole' | 'half'; readonly answer: Answer } | { readonly kind: 'reset' | 'drop' };
+
+const whole = (answer: Answer): Delivery => ({ kind: 'whole', answer });
+
+const GATEWAY_ERROR = '<html><body><h1>upstream</h1></body></html>';
+
+/** What a fault does without the tenant ever seeing the request; null when the tenant has to process it. */
+export function insteadOfProcessing(fault: Spoiler | null): Delivery | null {
+  switch (fault?.action) {
+    case 'fail-before':
+      return fault.reset ? { kind: 'reset' } : replacement(fault);
+    case 'status':
+    case 'redirect':
+      return fault.commit ? null : replacement(fault);
+    default:
+      return null;
+  }
+}
+
+/** What a fault makes of an answer. */
+export function afterProcessing(fault: Spoiler | null, answer: Answer): Delivery {
+  switch (fault?.action) {
+    case undefined:
+      return whole(answer);
+    case 'drop-after-commit':
+      return { kind: 'drop' };
+    case 'truncate':
+      return { kind: 'half', answer };
+    case 'garbage':
+      return whole({ ...answer, body: fault.body });
+    case 'answer-for-another':
+      return whole(aboutAnother(answer, fault.fields));
+    case 'fail-before':
+    case 'status':
+    case 'redirect':
+      return replacement(fault);
+    default:
+      return fault satisfies never;
+  }
+}
+
+function replacement(fault: Extract<Spoiler, { action: 'fail-before' | 'status' | 'redirect' }>): Delivery {
+  if (fault.action === 'redirect') {
+    return whole({ status: fault.status, headers: { location: fault.location }, body: '' });
+  }
+  const headers = { 'content-type': 'text/html', ...fault.headers };
+  return whole({ status: fault.status, headers, body: fault.body ?? GATEWAY_ERROR });
+}
+
+/** The same answer with fresh random values in `fields`, wherever they stand: right in shape, about another key. */
+function aboutAnother(answer: Answer, fields: readonly string[]): Answer {
+  if (!answer.headers['content-type']?.includes('json')) return answer;
+  const fresh = (field: string): string => (field === 'id' ? randomEncodedKey() : randomKeyValue());
+  const body: unknown = JSON.parse(answer.body, (field: string, value: unknown) =>
+    fields.includes(field) && typeof value === 'string' ? fresh(field).slice(0, value.length) : value,
+  );
+  return { ...answer, body: JSON.stringify(body) };
+}
+
+/** Sends it. Resolves with the status that went out, or null when none did. */
+export async function deliver(response: ServerResponse, delivery: Delivery): Promise<number | null> {
+  const { socket } = response;
+  switch (delivery.kind) {
+    case 'reset':
+      socket?.resetAndDestroy();
+      return null;
+    case 'drop':
+      socket?.destroy();
+      return null;
+    case 'whole':
+    case 'half': {
+      const { status, headers, body } = delivery.answer;
+      if (socket?.writable !== true) return null;
+      const bytes = Buffer.from(body);
+      response.writeHead(status, status === 204 ? headers : { ...headers, 'content-length': String(bytes.length) });
+      if (delivery.kind === 'whole') {
+        response.end(bytes);
+        return status;
+      }
+      await new Promise<void>((sent) => response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => sent()));
+      socket.destroy();
+      return status;
+    }
+    default:
+      return delivery satisfies never;
+  }
+}

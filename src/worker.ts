@@ -1,0 +1,116 @@
+/** The Temporal worker: workflows from the prebuilt bundle, activities over an opened installation. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Client, ScheduleNotFoundError } from '@temporalio/client';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createActivities } from './activities/index.js';
+import type { ActivityDeps } from './activities/deps.js';
+import { httpClient, liveConfig, openVault, providers, type Vault } from './compose.js';
+import type { Config } from './config.js';
+import { scheduleId, searchAttributes } from './contract.js';
+import { KeyturnError } from './domain/errors.js';
+import type { TemporalTarget } from './temporal.js';
+
+export interface WorkerOptions {
+  readonly config: Config;
+  readonly target: TemporalTarget;
+  readonly vault?: Vault;
+  /** Told when a changed configuration cannot be used; secret-free. */
+  readonly onConfigError?: (error: unknown) => void;
+}
+
+export interface RunningWorker {
+  readonly worker: Worker;
+  readonly vault: Vault;
+  readonly connection: NativeConnection;
+  /** Settles when the worker has stopped; rejects when it failed. */
+  readonly done: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A write that was sent has at most one HTTP time-out to come back; then the worker may go. */
+const SHUTDOWN_GRACE_MS = 20_000;
+
+/** Resolves when the worker polls. @throws KeyturnError KT-TEMPORAL-UNREACHABLE, KT-KEY-FILE, KT-STORE-UNAVAILABLE */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { config, target } = options;
+  const vault = options.vault ?? (await openVault(config));
+  const connection = await connect(target);
+  const client = new Client({ connection, namespace: target.namespace });
+  const http = httpClient();
+  const deps: ActivityDeps = {
+    custody: vault.custody,
+    lockout: vault.lockout,
+    provider: providers(),
+    http,
+    clock: Date,
+    config: liveConfig(config, options.onConfigError ?? (() => undefined)),
+    nextScheduledMs: (credentialId) => nextScheduledMs(client, credentialId),
+    searchAttributes: () =>
+      config.temporal.searchAttributes === 'off'
+        ? Promise.resolve([])
+        : knownSearchAttributes(connection, target.namespace),
+  };
+  const worker = await Worker.create({
+    connection,
+    namespace: target.namespace,
+    taskQueue: config.temporal.taskQueue,
+    workflowBundle: workflowBundle(),
+    activities: createActivities(deps),
+    shutdownGraceTime: SHUTDOWN_GRACE_MS,
+    // A killed worker's sticky queue holds tasks back for this long (default 10 s).
+    stickyQueueScheduleToStartTimeout: '3 seconds',
+    maxHeartbeatThrottleInterval: '2 seconds',
+    defaultHeartbeatThrottleInterval: '2 seconds',
+  });
+  const done = worker.run().finally(async () => {
+    await connection.close();
+    if (!options.vault) await vault.close();
+  });
+  return {
+    worker,
+    vault,
+    connection,
+    done,
+    async stop() {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await done;
+    },
+  };
+}
+
+async function connect(target: TemporalTarget): Promise<NativeConnection> {
+  try {
+    return await NativeConnection.connect(target.connection);
+  } catch {
+    throw new KeyturnError('KT-TEMPORAL-UNREACHABLE', `no Temporal server answers at ${target.address}`);
+  }
+}
+
+/** The bundle of the build, beside this file or, where the sources run uncompiled (tests), in dist. */
+function workflowBundle(): { codePath: string } {
+  const places = ['./workflow-bundle.js', '../dist/workflow-bundle.js'].map((p) =>
+    fileURLToPath(new URL(p, import.meta.url)),
+  );
+  const codePath = places.find((p) => existsSync(p));
+  if (!codePath) throw new KeyturnError('KT-INTERNAL', 'the workflow bundle is missing: run `npm run build`');
+  return { codePath };
+}
+
+async function nextScheduledMs(client: Client, credentialId: string): Promise<number | null> {
+  try {
+    const described = await client.schedule.getHandle(scheduleId(credentialId)).describe();
+    return described.state.paused ? null : (described.info.nextActionTimes[0]?.getTime() ?? null);
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return null;
+    throw new KeyturnError('KT-TEMPORAL-UNREACHABLE', 'Temporal does not tell the next fire of the Schedule');
+  }
+}
+
+export async function knownSearchAttributes(
+  connection: NativeConnection | Client['connection'],
+  namespace: string,
+): Promise<readonly string[]> {
+  const listed = await connection.operatorService.listSearchAttributes({ namespace }).catch(() => null);
+  return Object.keys(searchAttributes).filter((name) => listed?.customAttributes?.[name] !== undefined);
+}

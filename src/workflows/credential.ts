@@ -1,0 +1,219 @@
+/**
+ * The entity of a credential: always open, the lock (one rotation at a time) and the answer to the query. Handlers only check and enqueue;
+ * two lanes do the work; the store's record is the truth, so a run that was terminated, cancelled or reset forgets nothing.
+ */
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  log,
+  makeContinueAsNewFunc,
+  setHandler,
+} from '@temporalio/workflow';
+import {
+  queryNames,
+  signalNames,
+  updateNames,
+  type Acknowledgement,
+  type AdoptInput,
+  type CredentialInput,
+  type CredentialState,
+  type PauseInput,
+  type ResumeInput,
+  type RollbackInput,
+  type RotateNowResult,
+  type RotationRequest,
+} from '../contract.js';
+import { newLane, type LaneState } from '../domain/lane.js';
+import { currentOf, previousOf } from '../domain/record.js';
+import { hasSeen } from '../domain/seen.js';
+import { rollbackRefusal } from '../domain/transitions.js';
+import { Entity } from './entity.js';
+import { housekeepingLane } from './housekeepingLane.js';
+import { joinActive, noteLeak, rotationLane } from './rotationLane.js';
+
+const requestRotation = defineSignal<[RotationRequest]>(signalNames.requestRotation);
+const acknowledgeVersion = defineSignal<[Acknowledgement]>(signalNames.acknowledgeVersion);
+const rotateNow = defineUpdate<RotateNowResult, [RotationRequest]>(updateNames.rotateNow);
+const pause = defineUpdate<void, [PauseInput | undefined]>(updateNames.pause);
+const resume = defineUpdate<void, [ResumeInput | undefined]>(updateNames.resume);
+const rollback = defineUpdate<{ requestId: string }, [RollbackInput | undefined]>(updateNames.rollback);
+const adopt = defineUpdate<void, [AdoptInput]>(updateNames.adopt);
+const policyChanged = defineUpdate<void, []>(updateNames.policyChanged);
+const credentialState = defineQuery<CredentialState>(queryNames.credentialState);
+
+export async function credential(
+  input: CredentialInput & { readonly lane?: LaneState; readonly maxEvents?: number },
+): Promise<void> {
+  const lane: LaneState = input.lane ?? newLane(input.credentialId);
+  const entity = new Entity(lane, input.maxEvents);
+  register(entity);
+  CancellationScope.current().cancelRequested.catch(() => {
+    lane.closing = true;
+  });
+  await CancellationScope.nonCancellable(async () => {
+    lane.reload = true;
+    await Promise.all([rotationLane(entity), housekeepingLane(entity)]);
+    await condition(allHandlersFinished);
+    if (lane.closing) return;
+    const next = makeContinueAsNewFunc<typeof credential>();
+    await next({ ...input, lane });
+  });
+}
+
+function register(entity: Entity): void {
+  const { lane } = entity;
+  setHandler(credentialState, () => entity.state(), {
+    description: 'the state of this credential: versions, rotation, debts, attention',
+  });
+  setHandler(
+    requestRotation,
+    async (request) => {
+      const problem = requestProblem(request);
+      if (problem) return log.warn('a rotation request was ignored', { problem });
+      accept(entity, request);
+      await answerAgain(entity, request);
+    },
+    { description: 'asks for a rotation; one request id, one rotation' },
+  );
+  setHandler(
+    acknowledgeVersion,
+    (ack) => {
+      const problem = acknowledgementProblem(lane, ack);
+      if (problem) return log.warn('an acknowledgement was ignored', { problem });
+      lane.notes.push({ kind: 'acknowledge', consumer: ack.consumer, version: ack.version, atMs: Date.now() });
+    },
+    { description: 'a consumer confirms that it uses this version' },
+  );
+  setHandler(
+    rotateNow,
+    (request) => {
+      accept(entity, request);
+      const index = lane.queue.findIndex((q) => q.request.requestId === request.requestId);
+      return { requestId: request.requestId, position: index < 0 ? 0 : index + (lane.active ? 1 : 0) };
+    },
+    {
+      description: 'asks for a rotation and answers with its place in the queue',
+      validator: (r) => refuse(requestProblem(r)),
+    },
+  );
+  setHandler(
+    pause,
+    (p) => {
+      lane.notes.push({ kind: 'pause', by: p?.by ?? null, reason: p?.reason ?? null, atMs: Date.now() });
+      showPaused(entity, { sinceMs: Date.now(), by: p?.by ?? null, reason: p?.reason ?? null });
+    },
+    { description: 'routine rotations are skipped until resume' },
+  );
+  setHandler(
+    resume,
+    () => {
+      lane.notes.push({ kind: 'resume' });
+      showPaused(entity, null);
+    },
+    { description: 'ends a pause' },
+  );
+  setHandler(
+    rollback,
+    (r) => {
+      const requestId = `rollback-${lane.view?.highestVersion ?? 0}-${Date.now()}`;
+      lane.rollback = { toVersion: rollbackTarget(lane, r), requestId };
+      return { requestId };
+    },
+    {
+      description: 'publishes the value of an older version again, as a new version',
+      validator: (r) => refuse(rollbackProblem(lane, r), 'KT-ROLLBACK-REFUSED'),
+    },
+  );
+  setHandler(
+    adopt,
+    () => {
+      lane.reload = true;
+    },
+    {
+      description: 'the record holds an imported version: load it',
+      validator: (a) => refuse(Number.isInteger(a?.version) ? null : 'version must be a whole number'),
+    },
+  );
+  setHandler(
+    policyChanged,
+    () => {
+      lane.reload = true;
+    },
+    { description: 'the configuration or the Schedule has changed: load it' },
+  );
+}
+
+function refuse(problem: string | null, type = 'BadRequest'): void {
+  if (problem) throw ApplicationFailure.nonRetryable(problem, type);
+}
+
+function requestProblem(r: RotationRequest | undefined): string | null {
+  if (typeof r?.requestId !== 'string' || r.requestId === '' || r.requestId.length > 512)
+    return 'requestId must be a text of 1 to 512 characters';
+  if (r.reason !== 'routine' && r.reason !== 'compromise') return 'reason must be routine or compromise';
+  if (!['schedule', 'webhook', 'operator', 'workflow', 'expiry'].includes(r.source)) return 'source is not known';
+  if (r.leakedVersion !== undefined && !Number.isInteger(r.leakedVersion))
+    return 'leakedVersion must be a whole number';
+  if (r.replyTo !== undefined && typeof r.replyTo.workflowId !== 'string') return 'replyTo.workflowId must be a text';
+  return null;
+}
+
+function accept(entity: Entity, request: RotationRequest): void {
+  const { lane } = entity;
+  if (hasSeen(lane.seen, request.requestId, Date.now()) || isInHand(lane, request.requestId)) return;
+  lane.queue.push({ request, acceptedAtMs: Date.now() });
+  noteLeak(entity, request);
+  joinActive(entity);
+}
+
+function isInHand(lane: LaneState, requestId: string): boolean {
+  const active = lane.active ? [lane.active.request, ...lane.active.joined] : [];
+  return active.some((r) => r.requestId === requestId) || lane.queue.some((q) => q.request.requestId === requestId);
+}
+
+/** A duplicate of a request that has ended gets its stored outcome. */
+async function answerAgain(entity: Entity, request: RotationRequest): Promise<void> {
+  const { lane } = entity;
+  if (isInHand(lane, request.requestId) || !request.replyTo) return;
+  const stored = lane.answered.find((a) => a.requestId === request.requestId);
+  if (stored) return entity.send(request, stored);
+  const last = lane.view?.lastRotation;
+  if (last?.requestId === request.requestId)
+    return entity.answer(request, last.outcome, last.error ? { error: last.error } : {});
+  await entity.answer(request, 'skipped', { because: 'duplicate' });
+}
+
+function acknowledgementProblem(lane: LaneState, ack: Acknowledgement | undefined): string | null {
+  if (typeof ack?.consumer !== 'string' || !Number.isInteger(ack.version)) return 'consumer and version are needed';
+  const named = lane.policy?.consumers.some((c) => c.name === ack.consumer) ?? false;
+  const awaited = lane.view
+    ? previousOf(lane.view).some((v) => v.retirement?.consumers.some((c) => c.name === ack.consumer))
+    : false;
+  if (!named && !awaited) return 'no such consumer';
+  const current = lane.view ? currentOf(lane.view) : undefined;
+  return current && ack.version <= current.version ? null : 'no such published version';
+}
+
+/** Shown at once; the record follows with the note. */
+function showPaused(entity: Entity, paused: NonNullable<LaneState['view']>['paused']): void {
+  if (entity.lane.view) entity.lane.view = { ...entity.lane.view, paused };
+  entity.publish();
+}
+
+function rollbackTarget(lane: LaneState, r: RollbackInput | undefined): number {
+  const newest = lane.view ? Math.max(0, ...previousOf(lane.view).map((v) => v.version)) : 0;
+  return r?.toVersion ?? newest;
+}
+
+function rollbackProblem(lane: LaneState, r: RollbackInput | undefined): string | null {
+  const { view, policy } = lane;
+  if (!view || !policy) return 'there is no version to go back to';
+  if (lane.active) return 'a rotation is in progress';
+  const providerGrace = lane.capability === 'D' || lane.capability === 'E';
+  return rollbackRefusal(view, rollbackTarget(lane, r), policy, providerGrace, false, Date.now());
+}

@@ -1,0 +1,160 @@
+/** What the lanes of the credential entity share: the lane state, its publication, waiting, and replies. */
+import {
+  condition,
+  getExternalWorkflowHandle,
+  log,
+  setCurrentDetails,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair } from '@temporalio/common';
+import { signalNames } from '../contract.js';
+import { iso } from '../domain/instant.js';
+import type { LaneState } from '../domain/lane.js';
+import { currentOf, type RecordView } from '../domain/record.js';
+import type { Outcome, RotationFinished, RotationRequest, SkipReason } from '../domain/request.js';
+import { mergeSeen, remember } from '../domain/seen.js';
+import type { CredentialState, StateError } from '../domain/state.js';
+import { stateOf } from '../domain/projection.js';
+import type { Believed } from '../activities/api.js';
+import { repeatable } from './activities.js';
+import { detailsOf } from './failures.js';
+import { timeline } from './timeline.js';
+
+const ANSWERS_KEPT = 20;
+const DEFAULT_MAX_EVENTS = 4_000;
+
+export class Entity {
+  #published = '';
+  constructor(
+    readonly lane: LaneState,
+    private readonly maxEvents: number | undefined,
+  ) {}
+
+  believed(): Believed {
+    const { credentialId, installationId, view } = this.lane;
+    return { credentialId, seq: view?.seq ?? 0, installationId };
+  }
+
+  state(): CredentialState {
+    return stateOf(this.lane, Date.now());
+  }
+
+  /** Time to continue as new. */
+  full(): boolean {
+    const info = workflowInfo();
+    return info.continueAsNewSuggested || info.historyLength > (this.maxEvents ?? DEFAULT_MAX_EVENTS);
+  }
+
+  stopping(): boolean {
+    return this.lane.closing || this.full();
+  }
+
+  /** Views arrive from two lanes: the record's sequence number says which is newer. */
+  see(view: RecordView | null): void {
+    if (view && view.seq >= (this.lane.view?.seq ?? 0)) this.lane.view = view;
+    this.publish();
+  }
+
+  /** Record, policy and Schedule as they are. Trouble is kept in the state, and the lanes wait for it to clear. */
+  async load(): Promise<boolean> {
+    this.lane.reload = false;
+    try {
+      const loaded = await repeatable('load record, policy and schedule').load(this.believed());
+      const { lane } = this;
+      lane.policy = loaded.policy;
+      lane.capability = loaded.capability;
+      lane.provider = loaded.provider;
+      lane.installationId = loaded.installationId;
+      lane.skewMs = loaded.skewMs;
+      lane.scheduledNextMs = loaded.scheduledNextMs;
+      lane.searchAttributes = loaded.searchAttributes;
+      lane.seen = mergeSeen(lane.seen, loaded.seen);
+      lane.trouble = null;
+      this.see(loaded.view);
+      return true;
+    } catch (error) {
+      this.inTrouble(detailsOf(error));
+      return false;
+    }
+  }
+
+  inTrouble(error: StateError): void {
+    const sinceMs = this.lane.trouble?.code === error.code ? this.lane.trouble.sinceMs : Date.now();
+    this.lane.trouble = { code: error.code, message: error.message, sinceMs };
+    this.publish();
+  }
+
+  /** Waits until `wake` or the instant; Infinity needs no timer. */
+  async wait(wake: () => boolean, untilMs: number, summary: string): Promise<void> {
+    if (wake()) return;
+    const ms = untilMs - Date.now();
+    if (ms <= 0) return;
+    if (!Number.isFinite(ms)) await condition(wake);
+    else await condition(wake, ms, { summary: `${summary} at ${iso(untilMs)}` });
+  }
+
+  async answer(
+    request: RotationRequest,
+    outcome: Outcome,
+    more: { because?: SkipReason; error?: StateError } = {},
+  ): Promise<void> {
+    const { lane } = this;
+    const current = lane.view ? currentOf(lane.view) : undefined;
+    const result: RotationFinished = {
+      requestId: request.requestId,
+      outcome,
+      credentialId: lane.credentialId,
+      version: current?.version ?? null,
+      keyId: current?.keyId ?? null,
+      publishedAt: current?.publishedAtMs ? iso(current.publishedAtMs) : null,
+      ...(more.because ? { skippedBecause: more.because } : {}),
+      ...(more.error ? { error: more.error } : {}),
+      attention: this.state().attention,
+    };
+    lane.seen = remember(lane.seen, request.requestId, Date.now());
+    lane.answered = [...lane.answered, result].slice(-ANSWERS_KEPT);
+    await this.send(request, result);
+  }
+
+  /** A requester that is gone never harms the entity. */
+  async send(request: RotationRequest, result: RotationFinished): Promise<void> {
+    if (!request.replyTo) return;
+    try {
+      await getExternalWorkflowHandle(request.replyTo.workflowId).signal(signalNames.rotationFinished, result);
+    } catch (error) {
+      log.warn('the requester of a rotation is gone', {
+        workflowId: request.replyTo.workflowId,
+        error: error instanceof Error ? error.name : 'unknown',
+      });
+    }
+  }
+
+  /** UI, CLI and list filters follow the state; an upsert is an event, so only changes are written. */
+  publish(): void {
+    const state = this.state();
+    setCurrentDetails(timeline(state));
+    const { current } = state;
+    const wanted: Record<string, SearchAttributePair> = {
+      KeyturnCredential: pair('KeyturnCredential', SearchAttributeType.KEYWORD, state.credentialId),
+      KeyturnProvider: pair('KeyturnProvider', SearchAttributeType.KEYWORD, state.provider),
+      KeyturnStatus: pair('KeyturnStatus', SearchAttributeType.KEYWORD, state.status),
+      KeyturnVersion: pair('KeyturnVersion', SearchAttributeType.INT, current?.version ?? null),
+      KeyturnNextRotation: pair('KeyturnNextRotation', SearchAttributeType.DATETIME, dateOf(state.nextRotationAt)),
+      KeyturnExpires: pair('KeyturnExpires', SearchAttributeType.DATETIME, dateOf(current?.expiresAt ?? null)),
+    };
+    const pairs = this.lane.searchAttributes.flatMap((name) => wanted[name] ?? []);
+    const published = JSON.stringify(pairs.map((p) => p.value));
+    if (pairs.length === 0 || published === this.#published) return;
+    this.#published = published;
+    upsertSearchAttributes(pairs);
+  }
+}
+
+function dateOf(at: string | null): Date | null {
+  return at === null ? null : new Date(at);
+}
+
+function pair<T extends SearchAttributeType>(name: string, type: T, value: unknown): SearchAttributePair {
+  return { key: defineSearchAttributeKey(name, type), value } as SearchAttributePair;
+}

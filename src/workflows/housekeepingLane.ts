@@ -1,0 +1,69 @@
+/** The lane that writes accepted notes, ends the lives of replaced versions and pays debts. */
+import { parkDelayMs } from '../domain/decisions.js';
+import { previousOf, type RecordView } from '../domain/record.js';
+import { retireDueMs } from '../domain/retirement.js';
+import { repeatable } from './activities.js';
+import type { Entity } from './entity.js';
+import { detailsOf } from './failures.js';
+
+interface Job {
+  readonly dueMs: number;
+  readonly what: string;
+  run(): Promise<RecordView>;
+}
+
+export async function housekeepingLane(entity: Entity): Promise<void> {
+  const { lane } = entity;
+  let failures = 0;
+  let notBeforeMs = 0;
+  while (!entity.stopping() || (lane.closing && lane.notes.length > 0 && failures === 0)) {
+    const next = nextJob(entity);
+    const dueMs = Math.max(next?.dueMs ?? Number.POSITIVE_INFINITY, notBeforeMs);
+    if (dueMs > Date.now()) {
+      const changed = (): boolean => nextJob(entity)?.dueMs !== next?.dueMs && notBeforeMs <= Date.now();
+      await entity.wait(() => entity.stopping() || changed(), dueMs, next?.what ?? 'nothing');
+      continue;
+    }
+    if (!next) continue;
+    try {
+      entity.see(await next.run());
+      failures = 0;
+      notBeforeMs = 0;
+    } catch (error) {
+      const { kind, code, message, retryAfterMs } = detailsOf(error);
+      failures += 1;
+      notBeforeMs = Date.now() + parkDelayMs(failures + (kind === 'transient' ? 0 : 4), retryAfterMs);
+      if (kind === 'trouble') entity.inTrouble({ code, message });
+      else if (code === 'KT-CONFLICT') lane.reload = true;
+    }
+  }
+}
+
+function nextJob(entity: Entity): Job | null {
+  const { lane } = entity;
+  const { view } = lane;
+  if (lane.notes.length > 0 && view) return { dueMs: 0, what: 'write notes', run: () => writeNotes(entity) };
+  if (!view || !lane.policy || lane.trouble) return null;
+  const jobs: Job[] = previousOf(view).map((v) => ({
+    dueMs: retireDueMs(v, lane.skewMs),
+    what: `end of version ${v.version}`,
+    run: () => repeatable(`retire version ${v.version}`).retire({ ...entity.believed(), version: v.version }),
+  }));
+  for (const debt of view.debts) {
+    if (debt.kind !== 'orphan') continue;
+    jobs.push({
+      dueMs: debt.nextAttemptAtMs ?? 0,
+      what: `remove key ${debt.keyId}`,
+      run: () => repeatable(`remove key ${debt.keyId}`).settleDebt({ ...entity.believed(), keyId: debt.keyId }),
+    });
+  }
+  return jobs.sort((a, b) => a.dueMs - b.dueMs)[0] ?? null;
+}
+
+async function writeNotes(entity: Entity): Promise<RecordView> {
+  const { lane } = entity;
+  const notes = [...lane.notes];
+  const view = await repeatable('write what was accepted').note({ ...entity.believed(), notes });
+  lane.notes.splice(0, notes.length);
+  return view ?? (lane.view as RecordView);
+}

@@ -1,0 +1,4 @@
+export { credential } from './credential.js';
+export { makeApiRequest } from './makeApiRequest.js';
+export { retrieveConfiguration } from './retrieveConfiguration.js';
+export { rotateCredential } from './rotateCredential.js';

@@ -1,0 +1,262 @@
+/** The lane that takes one request after the other and runs the rotation. */
+import { uuid4 } from '@temporalio/workflow';
+import { decide, leakedVersions, retryDelayMs } from '../domain/decisions.js';
+import { renewAtMs } from '../domain/expiry.js';
+import type { ActiveRotation, QueuedRequest } from '../domain/lane.js';
+import { currentOf, type OperationFacts } from '../domain/record.js';
+import type { RotationRequest } from '../domain/request.js';
+import { hasSeen } from '../domain/seen.js';
+import type { StateError } from '../domain/state.js';
+import { repeatable } from './activities.js';
+import type { Entity } from './entity.js';
+import { detailsOf } from './failures.js';
+import { rotation, RotationStopped } from './rotation.js';
+import { Adopt, AlreadyEnded, BoundSteps, HandOver, StartOver } from './steps.js';
+
+/** Failures that a next attempt of keyturn's own cannot mend. */
+const needsHands: ReadonlySet<string> = new Set([
+  'KT-NOT-IMPORTED',
+  'KT-NOT-IN-CONFIG',
+  'KT-REPOINTED',
+  'KT-SUPERSEDED',
+  'KT-CONFIG',
+]);
+const TROUBLE_PAUSE_MS = 15_000;
+
+export async function rotationLane(entity: Entity): Promise<void> {
+  const { lane } = entity;
+  while (!entity.stopping()) {
+    if (lane.trouble || lane.reload) {
+      if (await entity.load()) continue;
+      await entity.wait(() => entity.stopping() || lane.reload, Date.now() + TROUBLE_PAUSE_MS, 'load again');
+      continue;
+    }
+    if (lane.active) await runActive(entity, lane.active);
+    else if (lane.view?.operation) resume(entity, lane.view.operation, []);
+    else if (lane.rollback) await rollBack(entity, lane.rollback);
+    else if (!(await takeRequest(entity))) {
+      const dueMs = Math.min(ownExpiryMs(entity), lane.retry?.atMs ?? Number.POSITIVE_INFINITY);
+      if (dueMs <= Date.now()) enqueueOwn(entity);
+      else
+        await entity.wait(
+          () => entity.stopping() || hasWork(entity) || ownDueMs(entity) !== dueMs,
+          dueMs,
+          'next rotation of keyturn’s own',
+        );
+    }
+  }
+}
+
+function ownDueMs(entity: Entity): number {
+  return Math.min(ownExpiryMs(entity), entity.lane.retry?.atMs ?? Number.POSITIVE_INFINITY);
+}
+
+function hasWork(entity: Entity): boolean {
+  const { lane } = entity;
+  return lane.reload || lane.rollback !== null || lane.queue.some((q) => decision(entity, q).do !== 'hold');
+}
+
+function decision(entity: Entity, q: QueuedRequest): ReturnType<typeof decide> {
+  const { view, policy, active } = entity.lane;
+  const keyMade =
+    active !== null && (view?.operation?.toVersion !== null || active.recovering) && active.step !== 'plan';
+  return decide(q.request, { view, policy, active: active ? { keyMade } : null, nowMs: Date.now() });
+}
+
+/** The own timer ahead of the key's end; one request per version and end. */
+function ownExpiryMs(entity: Entity): number {
+  const { view, policy, seen } = entity.lane;
+  const current = view ? currentOf(view) : undefined;
+  if (!current || !policy || hasSeen(seen, expiryRequest(current).requestId, Date.now()))
+    return Number.POSITIVE_INFINITY;
+  if (entity.lane.queue.some((q) => q.request.requestId === expiryRequest(current).requestId))
+    return Number.POSITIVE_INFINITY;
+  return renewAtMs(current, policy);
+}
+
+function expiryRequest(current: { version: number; expiresAtMs: number | null }): RotationRequest {
+  return { requestId: `expiry/${current.version}/${current.expiresAtMs ?? 0}`, reason: 'routine', source: 'expiry' };
+}
+
+function enqueueOwn(entity: Entity): void {
+  const { lane } = entity;
+  const current = lane.view ? currentOf(lane.view) : undefined;
+  if (lane.retry && lane.retry.atMs <= Date.now()) {
+    begin(entity, lane.retry.request, []);
+  } else if (current) {
+    lane.queue.push({ request: expiryRequest(current), acceptedAtMs: Date.now() });
+  }
+}
+
+/** Takes the first request that does not have to wait. Resolves with whether there was one. */
+async function takeRequest(entity: Entity): Promise<boolean> {
+  const { lane } = entity;
+  const index = lane.queue.findIndex((q) => decision(entity, q).do !== 'hold');
+  const queued = lane.queue[index];
+  if (!queued) return false;
+  const { request } = queued;
+  const decided = hasSeen(lane.seen, request.requestId, Date.now())
+    ? ({ do: 'skip', because: 'duplicate' } as const)
+    : decision(entity, queued);
+  lane.queue.splice(index, 1);
+  switch (decided.do) {
+    case 'rotate':
+      begin(entity, request, []);
+      return true;
+    case 'skip':
+      if (request.source === 'schedule') lane.reload = true;
+      await entity.answer(request, 'skipped', { because: decided.because });
+      return true;
+    case 'kill-old':
+      await entity.answer(request, 'skipped', { because: 'only-old-versions-leaked' });
+      return true;
+    case 'join':
+    case 'hold':
+      lane.queue.splice(index, 0, queued);
+      return false;
+    default:
+      return decided satisfies never;
+  }
+}
+
+function begin(entity: Entity, request: RotationRequest, joined: readonly RotationRequest[]): void {
+  const nowMs = Date.now();
+  setActive(entity, { operationId: uuid4(), request, joined, startedAtMs: nowMs });
+}
+
+/** An operation that the record knows to be open goes on under its own id. */
+function resume(entity: Entity, operation: OperationFacts, joined: readonly RotationRequest[]): void {
+  const { operationId, request, startedAtMs } = operation;
+  entity.lane.queue = entity.lane.queue.filter((q) => q.request.requestId !== request.requestId);
+  setActive(entity, { operationId, request, joined, startedAtMs });
+}
+
+function setActive(
+  entity: Entity,
+  start: Pick<ActiveRotation, 'operationId' | 'request' | 'joined' | 'startedAtMs'>,
+): void {
+  const fresh: ActiveRotation = {
+    ...start,
+    step: 'plan',
+    stepStartedAtMs: Date.now(),
+    attempts: 0,
+    steps: [],
+    recovering: false,
+    parked: false,
+    waitingFor: [],
+    nextAttemptAtMs: null,
+    lastError: null,
+    unsaved: null,
+    preempted: false,
+  };
+  entity.lane.active = fresh;
+  entity.publish();
+}
+
+/** Requests that the rotation in hand serves join it as they arrive; called by the handlers. */
+export function joinActive(entity: Entity): void {
+  const { lane } = entity;
+  const { active } = lane;
+  if (!active) return;
+  for (const q of [...lane.queue]) {
+    const decided = decision(entity, q).do;
+    if (decided === 'join') {
+      lane.queue.splice(lane.queue.indexOf(q), 1);
+      const compromise = q.request.reason === 'compromise' || lane.active?.request.reason === 'compromise';
+      const now = lane.active ?? active;
+      lane.active = {
+        ...now,
+        request: compromise ? { ...now.request, reason: 'compromise' } : now.request,
+        joined: [...now.joined, q.request],
+      };
+    } else if (q.request.reason === 'compromise' && decided === 'hold') {
+      lane.active = { ...(lane.active ?? active), preempted: true };
+    }
+  }
+}
+
+export function noteLeak(entity: Entity, request: RotationRequest): void {
+  const versions = leakedVersions(request, entity.lane.view);
+  if (versions.length > 0) entity.lane.notes.push({ kind: 'leaked', versions });
+}
+
+async function runActive(entity: Entity, active: ActiveRotation): Promise<void> {
+  const steps = new BoundSteps(entity);
+  const { lane } = entity;
+  try {
+    await rotation(steps);
+    const last = lane.view?.lastRotation;
+    const debt = lane.view?.versions.some((v) => v.leaked && v.retirement?.state === 'debt') ?? false;
+    await end(entity, last?.outcome === 'rotated-with-debt' || debt ? 'rotated-with-debt' : 'rotated', null);
+  } catch (error) {
+    if (error instanceof HandOver) return;
+    if (error instanceof StartOver) return;
+    if (error instanceof AlreadyEnded) return end(entity, error.rotation.outcome, error.rotation.error);
+    if (error instanceof Adopt) {
+      lane.queue.unshift(
+        ...[active.request, ...active.joined].map((request) => ({ request, acceptedAtMs: active.startedAtMs })),
+      );
+      return resume(entity, error.operation, []);
+    }
+    if (!(error instanceof RotationStopped)) throw error;
+    try {
+      await steps.close(error);
+    } catch (interrupted) {
+      if (interrupted instanceof HandOver || interrupted instanceof StartOver) return;
+      throw interrupted;
+    }
+    await end(entity, error.outcome, { code: error.code, message: error.message });
+  }
+}
+
+async function end(
+  entity: Entity,
+  outcome: Exclude<ReturnType<typeof entity.state>['lastRotation'], null>['outcome'],
+  error: StateError | null,
+): Promise<void> {
+  const { lane } = entity;
+  const { active } = lane;
+  if (!active) return;
+  const failures = (lane.retry?.failures ?? 0) + 1;
+  const again = (outcome === 'failed' || outcome === 'rolled-back') && error !== null && !needsHands.has(error.code);
+  const request = active.request;
+  lane.retry = again ? { request, failures, atMs: Date.now() + retryDelayMs(failures) } : null;
+  lane.active = null;
+  for (const joined of active.joined) lane.notes.push({ kind: 'seen', requestId: joined.requestId, atMs: Date.now() });
+  entity.publish();
+  for (const each of [request, ...active.joined]) await entity.answer(each, outcome, error ? { error } : {});
+}
+
+/** Checked at acceptance; the record decides for good. */
+async function rollBack(entity: Entity, job: NonNullable<Entity['lane']['rollback']>): Promise<void> {
+  const { lane } = entity;
+  try {
+    const input = { ...entity.believed(), operationId: `rollback/${job.requestId}`, ...job };
+    const view = await repeatable(`roll back to version ${job.toVersion}`).rollback(input);
+    lane.rollback = null;
+    entity.see(view);
+  } catch (error) {
+    const { kind, code, message } = detailsOf(error);
+    if (kind === 'transient') {
+      await entity.wait(() => entity.stopping(), Date.now() + 2_000, 'rollback again');
+      return;
+    }
+    lane.rollback = null;
+    if (kind === 'trouble') entity.inTrouble({ code, message });
+    else lane.answered = [...lane.answered, refusedRollback(entity, job.requestId, { code, message })];
+  }
+}
+
+function refusedRollback(entity: Entity, requestId: string, error: StateError): Entity['lane']['answered'][number] {
+  const { lane } = entity;
+  return {
+    requestId,
+    outcome: 'failed',
+    credentialId: lane.credentialId,
+    version: null,
+    keyId: null,
+    publishedAt: null,
+    error,
+    attention: [],
+  };
+}

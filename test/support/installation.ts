@@ -1,0 +1,155 @@
+/** A whole installation for one test: folder, configuration, simulator, store with an imported key, client, and a worker in this process. */
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { stringify } from 'yaml';
+import { KeyturnClient } from '../../src/client.js';
+import { openVault, type Vault } from '../../src/compose.js';
+import { loadConfig, type Config } from '../../src/config.js';
+import type { CredentialState } from '../../src/contract.js';
+import { createKeyFile } from '../../src/custody/key-file.js';
+import { firstRecord } from '../../src/domain/imports.js';
+import { Secret } from '../../src/domain/secret.js';
+import { startMambuSimulator, type MambuSimulator, type MambuSimulatorOptions } from '../../src/simulators/mambu/index.js';
+import { temporalTarget } from '../../src/temporal.js';
+import { startWorker, type RunningWorker } from '../../src/worker.js';
+import { sharedServer } from './temporal.js';
+
+export interface InstallationOptions {
+  readonly strategy?: 'create-and-delete' | 'rotation';
+  readonly simulator?: MambuSimulatorOptions;
+  readonly mambu?: Record<string, unknown>;
+  readonly policy?: Record<string, unknown>;
+  readonly timing?: Record<string, string>;
+  readonly top?: Record<string, unknown>;
+  readonly temporal?: { readonly address: string; readonly namespace: string };
+}
+
+/** Waits that are minutes in earnest and need not be here. */
+const shortTiming = { sendWithin: '2s', httpTimeout: '2s', skew: '200ms', verifyAgainAfter: '1s', propagation: '0s', observe: '0s' };
+const shortPolicy = { grace: '1s', refreshWithin: '1s', minInterval: '0s', activationLag: '0s' };
+
+let counter = 0;
+
+export interface Installation {
+  readonly directory: string;
+  readonly configFile: string;
+  readonly credentialId: string;
+  readonly taskQueue: string;
+  readonly simulator: MambuSimulator;
+  readonly client: KeyturnClient;
+  readonly vault: Vault;
+  config(): Promise<Config>;
+  worker(): Promise<RunningWorker>;
+  state(): Promise<CredentialState>;
+  /** Polls the query. Fails with the last state when the deadline passes. */
+  until(what: string, holds: (state: CredentialState) => boolean, withinMs?: number): Promise<CredentialState>;
+  request(requestId: string, more?: Partial<Parameters<KeyturnClient['requestRotation']>[1]>): Promise<void>;
+}
+
+export async function installation(options: InstallationOptions = {}): Promise<Installation> {
+  const { strategy = 'create-and-delete' } = options;
+  const server = options.temporal ?? sharedServer();
+  const unique = `${process.pid}-${Date.now().toString(36)}-${(counter += 1)}`;
+  const credentialId = `core-${unique}`;
+  const taskQueue = `keyturn-${unique}`;
+  const directory = await mkdtemp(join(tmpdir(), 'keyturn-test-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const simulator = await startMambuSimulator(options.simulator);
+  onTestFinished(() => simulator.close());
+  const seeded = simulator.seeded[0];
+  if (!seeded) throw new Error('the simulator has no consumer');
+  const configFile = join(directory, 'keyturn.yaml');
+  await writeFile(
+    configFile,
+    stringify({
+      version: 1,
+      temporal: { address: server.address, namespace: server.namespace, taskQueue },
+      store: { kind: 'file', path: 'store', keyFile: 'key' },
+      timing: { ...shortTiming, ...options.timing },
+      credentials: {
+        [credentialId]: {
+          provider: 'mambu',
+          mambu: {
+            baseUrl: simulator.baseUrl,
+            consumerId: seeded.consumerId,
+            strategy,
+            ...(strategy === 'rotation' ? { tenantGrace: '30m' } : {}),
+            ...options.mambu,
+          },
+          policy: { ...shortPolicy, ...options.policy },
+        },
+      },
+      ...options.top,
+    }),
+  );
+  await createKeyFile(join(directory, 'key'));
+  const config = await loadConfig(configFile);
+  const vault = await openVault(config);
+  onTestFinished(() => vault.close());
+  await importSeeded(vault, config, credentialId, seeded);
+  const client = await KeyturnClient.connect({ connection: { address: server.address }, namespace: server.namespace, taskQueue });
+  onTestFinished(() => client.close());
+  onTestFinished(async () => {
+    await client.handle(credentialId).terminate('end of test').catch(() => undefined);
+  });
+
+  const state = (): Promise<CredentialState> => client.state(credentialId);
+  return {
+    directory,
+    configFile,
+    credentialId,
+    taskQueue,
+    simulator,
+    client,
+    vault,
+    config: () => loadConfig(configFile),
+    state,
+    async worker() {
+      const current = await loadConfig(configFile);
+      const running = await startWorker({ config: current, target: temporalTarget(current, { ignoreAmbient: true }) });
+      onTestFinished(() => running.stop());
+      return running;
+    },
+    async until(what, holds, withinMs = 20_000) {
+      const deadline = Date.now() + withinMs;
+      let last: CredentialState | undefined;
+      while (Date.now() < deadline) {
+        last = await state().catch(() => last);
+        if (last && holds(last)) return last;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      throw new Error(`not reached within ${withinMs} ms: ${what}\n${JSON.stringify(last, null, 2)}`);
+    },
+    async request(requestId, more = {}) {
+      await client.requestRotation(credentialId, { requestId, reason: 'routine', source: 'operator', ...more });
+    },
+  };
+}
+
+async function importSeeded(
+  vault: Vault,
+  config: Config,
+  credentialId: string,
+  seeded: MambuSimulator['seeded'][number],
+): Promise<void> {
+  const entry = config.credentials.get(credentialId);
+  if (!entry) throw new Error('the credential is not in the configuration');
+  const apiKey = new Secret(seeded.apiKey);
+  const settings = entry.settings as { strategy: string; consumerId: string };
+  const record = firstRecord(credentialId, await vault.custody.installationId(), {
+    keyId: seeded.keyId,
+    fingerprint: await vault.custody.fingerprint(apiKey),
+    identity: { provider: 'mambu', baseUrl: entry.baseUrl, account: settings.consumerId, strategy: settings.strategy },
+    secretKey: 'ok',
+    nowMs: Date.now(),
+  });
+  const fields = { apiKey, secretKey: new Secret(seeded.secretKey) };
+  await vault.custody.create(credentialId, { record, shelf: { versions: { '1': { keyId: seeded.keyId, fields } }, intents: {} } });
+}
+
+export function sha256(value: string): string {
+  return createHash('sha256').update(value).digest('hex');
+}

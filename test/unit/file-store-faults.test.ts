@@ -1,0 +1,98 @@
+/** What a disk can do to the file store; the file system's calls fail on demand, everything else is real. */
+import type * as fs from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { sealedObjects } from '../../src/custody/objects.js';
+import { openFileStore } from '../../src/stores/file.js';
+import { newKeys, temporaryFolder } from '../support/custody.js';
+
+type Fault = { readonly call: 'open' | 'writeFile' | 'link' | 'syncFile' | 'syncFolder'; readonly code: string };
+const disk = vi.hoisted(() => ({ fault: null as Fault | null }));
+
+vi.mock('node:fs/promises', async (original) => {
+  const real = await original<typeof fs>();
+  const fail = (call: Fault['call']): void => {
+    if (disk.fault?.call === call) throw Object.assign(new Error(disk.fault.code), { code: disk.fault.code });
+  };
+  return {
+    ...real,
+    open: async (path: string, flags: string | number, mode?: number) => {
+      const writing = typeof flags === 'string' && flags.startsWith('w');
+      if (writing) fail('open');
+      const handle = await real.open(path, flags, mode);
+      const [write, sync] = [handle.writeFile.bind(handle), handle.sync.bind(handle)];
+      handle.writeFile = async (...args: Parameters<typeof write>) => {
+        if (disk.fault?.call === 'writeFile') await write(args[0].slice(0, 5));
+        fail('writeFile');
+        return write(...args);
+      };
+      handle.sync = async () => {
+        fail(writing ? 'syncFile' : 'syncFolder');
+        return sync();
+      };
+      return handle;
+    },
+    link: async (from: string, to: string) => {
+      fail('link');
+      return real.link(from, to);
+    },
+  };
+});
+
+beforeEach(() => {
+  disk.fault = null;
+});
+
+const cases: readonly (Fault & { readonly says: RegExp })[] = [
+  { call: 'writeFile', code: 'ENOSPC', says: /cannot write a .*disk is full/ },
+  { call: 'open', code: 'EROFS', says: /cannot write a .*read-only/ },
+  { call: 'open', code: 'EACCES', says: /cannot write a .*permission denied/ },
+  { call: 'syncFile', code: 'EIO', says: /cannot write a .*disk reports an error/ },
+  { call: 'link', code: 'EPERM', says: /cannot write a .*hard links/ },
+];
+
+describe('file store on a failing disk', () => {
+  test.each(cases)('$call $code: unavailable, says why, and the old object stands', async ({ says, ...fault }) => {
+    const path = await temporaryFolder();
+    const store = await openFileStore({ path });
+    const etag = await store.write('a', Buffer.from('one'), null);
+    disk.fault = fault;
+    await expect(store.write('a', Buffer.from('two'), etag)).rejects.toMatchObject({
+      kind: 'unavailable',
+      message: expect.stringMatching(says),
+    });
+    await expect(store.check()).rejects.toMatchObject({ kind: 'unavailable' });
+    disk.fault = null;
+    expect(await store.read('a')).toEqual({ bytes: Buffer.from('one'), etag });
+    expect(await readdir(join(path, 'tmp'))).toEqual([]);
+    await store.write('a', Buffer.from('two'), etag);
+  });
+
+  test('a folder that cannot be synced after the link leaves the outcome unknown, and is not read as durable', async () => {
+    const store = await openFileStore({ path: await temporaryFolder() });
+    const etag = await store.write('a', Buffer.from('one'), null);
+    disk.fault = { call: 'syncFolder', code: 'EIO' };
+    await expect(store.write('a', Buffer.from('two'), etag)).rejects.toMatchObject({ kind: 'unavailable' });
+    await expect(store.read('a')).rejects.toMatchObject({ kind: 'unavailable' });
+    disk.fault = null;
+    expect((await store.read('a'))?.bytes.toString()).toBe('two');
+  });
+
+  test('reads go on when the file system has become read-only', async () => {
+    const store = await openFileStore({ path: await temporaryFolder() });
+    const etag = await store.write('a', Buffer.from('one'), null);
+    disk.fault = { call: 'syncFolder', code: 'EROFS' };
+    expect(await store.read('a')).toEqual({ bytes: Buffer.from('one'), etag });
+  });
+
+  test('custody reports a full disk by its code, with the reason', async () => {
+    const objects = sealedObjects(await openFileStore({ path: await temporaryFolder() }), newKeys('k-a'));
+    disk.fault = { call: 'writeFile', code: 'ENOSPC' };
+    const key = { purpose: 'late', name: 'late/a', store: 's' } as const;
+    await expect(objects.update(key, () => ({ write: Buffer.from('x'), value: 1 }))).rejects.toMatchObject({
+      code: 'KT-STORE-UNAVAILABLE',
+      message: expect.stringContaining('disk is full'),
+    });
+  });
+});

@@ -1,0 +1,34 @@
+import { defineConfig } from 'vitest/config';
+
+/** Projects that need the built product and a Temporal server; `test/unit` needs neither. */
+const globalSetup = ['test/support/global-setup.ts'];
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    passWithNoTests: false,
+    reporters: ['./test/support/summary-reporter.ts'],
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000 } },
+      {
+        extends: true,
+        test: { name: 'workflow', include: ['test/workflow/**/*.test.ts'], globalSetup, testTimeout: 30_000 },
+      },
+      {
+        extends: true,
+        test: { name: 'replay', include: ['test/replay/**/*.test.ts'], globalSetup, testTimeout: 60_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          globalSetup,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
