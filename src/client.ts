@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import {
   Client,
   Connection,
+  QueryRejectedError,
   WithStartWorkflowOperation,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
@@ -31,6 +32,12 @@ export interface KeyturnClientOptions {
   readonly connection: ConnectionOptions;
   readonly namespace: string;
   readonly taskQueue?: string;
+}
+
+export interface RunningEntity {
+  readonly taskQueue: string;
+  /** Null where it was started by a request, before any `apply`. */
+  readonly installationId: string | null;
 }
 
 /** How long a query or update may wait for a worker. */
@@ -67,7 +74,9 @@ export class KeyturnClient {
         `Temporal at ${address} does not answer for namespace ${JSON.stringify(namespace)}`,
       );
     }
-    return new KeyturnClient(new Client({ connection, namespace }), taskQueue);
+    // The last words of an entity that was closed or terminated are not the state of the credential.
+    const workflow = { queryRejectCondition: 'NOT_OPEN' } as const;
+    return new KeyturnClient(new Client({ connection, namespace, workflow }), taskQueue);
   }
 
   /** @throws KeyturnError KT-NOT-RUNNING, KT-NO-WORKER, KT-TEMPORAL-UNREACHABLE */
@@ -75,18 +84,46 @@ export class KeyturnClient {
     return this.asked(credentialId, () => this.handle(credentialId).query<CredentialState>(queryNames.credentialState));
   }
 
-  /** Starts the entity if it does not run. Resolves with whether it had to be started. */
-  async ensureStarted(credentialId: string): Promise<boolean> {
-    const handle = this.handle(credentialId);
-    const before = await handle.describe().catch(notFoundAsNull);
-    if (before?.status.name === 'RUNNING') return false;
+  /** The entity if it runs, whoever started it. */
+  async entity(credentialId: string): Promise<RunningEntity | null> {
+    const found = await this.asked(credentialId, () => this.handle(credentialId).describe().catch(notFoundAsNull));
+    if (found?.status.name !== 'RUNNING') return null;
+    const { installationId } = found.memo ?? {};
+    return { taskQueue: found.taskQueue, installationId: typeof installationId === 'string' ? installationId : null };
+  }
+
+  /** Ids of the credentials whose entities run on this task queue, as Temporal's visibility knows them: up to a second late. */
+  async runningCredentials(): Promise<readonly string[]> {
+    const prefix = credentialWorkflowId('');
+    const query = `WorkflowType = '${workflowNames.credential}' AND ExecutionStatus = 'Running' AND TaskQueue = ${JSON.stringify(this.taskQueue)}`;
+    return this.asked('all credentials', async () => {
+      const ids: string[] = [];
+      for await (const { workflowId } of this.temporal.workflow.list({ query })) {
+        if (workflowId.startsWith(prefix)) ids.push(workflowId.slice(prefix.length));
+      }
+      return ids.toSorted();
+    });
+  }
+
+  /**
+   * Starts the entity if it does not run. Resolves with whether it had to be started.
+   * @param installationId is kept in the entity's memo, so that another installation leaves it alone
+   */
+  async ensureStarted(credentialId: string, installationId?: string): Promise<boolean> {
+    if ((await this.entity(credentialId)) !== null) return false;
     await this.asked(credentialId, () =>
       this.temporal.workflow.start(workflowNames.credential, {
         ...this.startOptions(credentialId),
+        ...(installationId === undefined ? {} : { memo: { installationId } }),
         workflowIdConflictPolicy: 'USE_EXISTING',
       }),
     );
     return true;
+  }
+
+  /** Asks the entity to finish what it has in hand and to close; the record keeps the facts. */
+  async closeEntity(credentialId: string): Promise<void> {
+    await this.asked(credentialId, () => this.handle(credentialId).cancel());
   }
 
   /** signalWithStart: accepted once Temporal has it, whether or not a worker runs. */
@@ -143,6 +180,8 @@ export class KeyturnClient {
 
   /**
    * Polls the query until the rotation of this request has ended; the signal path of `rotateCredential` is for workflows.
+   * `ended` is null for a request that led to no rotation, or is held by a pause. A worker or Temporal that is away meanwhile is waited for, too.
+   * @param since `lastRotation` before the request
    * @throws KeyturnError KT-TIMEOUT when it has not ended by then; the rotation goes on
    */
   async waitForRotation(
@@ -153,12 +192,12 @@ export class KeyturnClient {
   ): Promise<{ state: CredentialState; ended: LastRotationState | null }> {
     const deadlineMs = Date.now() + timeoutMs;
     for (;;) {
-      const state = await this.state(credentialId);
-      const last = state.lastRotation;
-      const fresh = last !== null && last.endedAt !== since?.endedAt;
-      if (fresh && last.requestId === requestId) return { state, ended: last };
-      const idle = state.rotation === null && state.pendingRequests === 0;
-      if (idle) return { state, ended: fresh ? last : null };
+      const state = await this.state(credentialId).catch(awayAsNull);
+      const last = state?.lastRotation ?? null;
+      // A duplicate gets the outcome of its first; a request that joined another's rotation gets that one's.
+      if (state !== null && last?.requestId === requestId) return { state, ended: last };
+      const isIdle = state?.rotation === null && (state.pendingRequests === 0 || state.paused !== null);
+      if (isIdle) return { state, ended: last?.endedAt === since?.endedAt ? null : last };
       if (Date.now() >= deadlineMs)
         throw new KeyturnError('KT-TIMEOUT', `the rotation of ${credentialId} has not ended yet`);
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -208,10 +247,18 @@ function notFoundAsNull(error: unknown): null {
   throw error;
 }
 
+/** @throws what waiting does not mend */
+function awayAsNull(error: unknown): null {
+  if (error instanceof KeyturnError && (error.code === 'KT-NO-WORKER' || error.code === 'KT-TEMPORAL-UNREACHABLE')) {
+    return null;
+  }
+  throw error;
+}
+
 /** gRPC codes: 4 deadline exceeded, 5 not found, 14 unavailable. */
 function translated(error: unknown, credentialId: string, taskQueue: string): unknown {
   if (error instanceof KeyturnError) return error;
-  if (error instanceof WorkflowNotFoundError)
+  if (error instanceof WorkflowNotFoundError || error instanceof QueryRejectedError)
     return new KeyturnError('KT-NOT-RUNNING', `the workflow of ${credentialId} is not running`);
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
     const { type, message } = error.cause;

@@ -1,6 +1,7 @@
 /** Puts an installation together from its configuration: store, custody, budget, providers. Used by worker, CLI and server only. */
 import { statSync } from 'node:fs';
 import { loadConfig, resolveSecret, type Config } from './config.js';
+import { createAccessLog, type AccessLog } from './custody/access.js';
 import type { Custody, Lockout } from './custody/custody.js';
 import { readKeyFile } from './custody/key-file.js';
 import { createLockout } from './custody/lockout.js';
@@ -17,6 +18,7 @@ export interface Vault {
   readonly store: Store;
   readonly custody: Custody;
   readonly lockout: Lockout;
+  readonly access: AccessLog;
   readonly scrubber: Scrubber;
   close(): Promise<void>;
 }
@@ -27,7 +29,8 @@ export async function openVault(config: Config, scrubber: Scrubber = createScrub
   const store = await openFileStore({ path: config.store.path });
   const custody = await openCustody({ store, keys, scrubber });
   const lockout = createLockout({ store, keys, clock: Date, limit: config.lockout.limit });
-  return { store, custody, lockout, scrubber, close: () => store.close() };
+  const access = createAccessLog({ store, keys, clock: Date });
+  return { store, custody, lockout, access, scrubber, close: () => store.close() };
 }
 
 /** Providers by the name that the configuration uses. */

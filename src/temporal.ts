@@ -44,3 +44,9 @@ function profileFlag(): { profile?: string; configSource?: { path: string } } {
 function defined<T extends object>(values: T): Partial<T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
+
+/** Whether anything names a Temporal server: the configuration, the environment or a profile. */
+export function isTemporalConfigured(config: Pick<Config, 'temporal'>): boolean {
+  const ambient = loadClientConfigProfile(profileFlag()).address;
+  return config.temporal.address !== undefined || ambient !== undefined;
+}

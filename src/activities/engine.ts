@@ -8,13 +8,8 @@ import { ProviderFailure } from '../domain/failure.js';
 import type { CredentialRecord, EngineStrategy, LockoutView, OperationFacts, RecordView } from '../domain/record.js';
 import type { Transition } from '../domain/transitions.js';
 import { viewOf } from '../domain/view.js';
-import type {
-  CredentialValues,
-  Provider,
-  ProviderAnswer,
-  ProviderContext,
-  ProviderRequest,
-} from '../providers/provider.js';
+import { sendGuarded, type Guard } from '../providers/guard.js';
+import type { CredentialValues, Provider, ProviderContext } from '../providers/provider.js';
 import type { Believed, StepInput } from './api.js';
 import type { ActivityDeps } from './deps.js';
 import { stop } from './failures.js';
@@ -132,12 +127,29 @@ export class Engine {
     beforeSend?: () => Promise<void>,
   ): Promise<ProviderContext<unknown>> {
     const manager = w.config.managedBy === null ? undefined : await this.manager(w.config.managedBy);
+    const guard: Guard = {
+      provider: w.provider,
+      settings: w.config.settings,
+      http: this.deps.http,
+      httpTimeoutMs: w.config.timing.httpTimeoutMs,
+      scope: await this.lockoutScope(w.config),
+      operationId,
+      fingerprint: (value) => this.deps.custody.fingerprint(value),
+      lockout: this.deps.lockout,
+      signal: Context.current().cancellationSignal,
+      ...(beforeSend ? { beforeWrite: beforeSend } : {}),
+      onBookFailure(error) {
+        Context.current().log.warn('the lockout account could not be written; the reservation stands', {
+          reason: error instanceof Error ? error.name : 'unknown',
+        });
+      },
+    };
     return {
       settings: w.config.settings,
       credential: acting,
       ...(manager ? { manager } : {}),
       now: () => this.now(),
-      send: (request) => this.send(w, request, operationId, beforeSend),
+      send: (request) => sendGuarded(guard, request),
     };
   }
 
@@ -148,62 +160,6 @@ export class Engine {
       throw new KeyturnError('KT-NOT-IMPORTED', `managedBy: no key of ${credentialId} has been imported`);
     return this.values(opened, current.version);
   }
-
-  private async send(
-    w: Pick<Working, 'config' | 'provider'>,
-    request: ProviderRequest,
-    operationId: string,
-    beforeSend?: () => Promise<void>,
-  ): Promise<ProviderAnswer> {
-    const presented =
-      request.auth.kind === 'header'
-        ? request.auth.value
-        : request.auth.kind === 'basic'
-          ? request.auth.password
-          : null;
-    const counted = presented !== null && w.provider.capability(w.config.settings).strikeLimit !== undefined;
-    const scope = await this.lockoutScope(w.config);
-    const fingerprint = counted ? await this.deps.custody.fingerprint(presented) : null;
-    if (fingerprint !== null) await this.deps.lockout.admit(scope, fingerprint, operationId);
-    if (request.effect === 'write') await beforeSend?.();
-    const { signal, httpTimeoutMs } = { signal: cancellationOf(request), httpTimeoutMs: w.config.timing.httpTimeoutMs };
-    const answer = await this.deps.http.send(w.config.baseUrl, request, {
-      httpTimeoutMs,
-      ...(signal ? { signal } : {}),
-    });
-    if (fingerprint !== null) await this.book(w, answer, scope, fingerprint, operationId);
-    return answer;
-  }
-
-  /** Books what an answer says of the presented credential. An answer in hand is worth more than the books: a store that is down leaves
-   *  the reservation standing, which counts as much as a strike. */
-  private async book(
-    w: Pick<Working, 'provider'>,
-    answer: ProviderAnswer,
-    scope: { baseUrl: string; egress: string },
-    fingerprint: string,
-    operationId: string,
-  ): Promise<void> {
-    try {
-      switch (w.provider.credentialVerdict(answer)) {
-        case 'accepted':
-          return await this.deps.lockout.proved(scope, fingerprint);
-        case 'refused':
-          return await this.deps.lockout.struck(scope, fingerprint, operationId);
-        case 'unclear':
-          return;
-      }
-    } catch (error) {
-      Context.current().log.warn('the lockout account could not be written; the reservation stands', {
-        reason: error instanceof Error ? error.name : 'unknown',
-      });
-    }
-  }
-}
-
-/** Reads are aborted on cancellation and shutdown; a write that was sent never is. */
-function cancellationOf(request: ProviderRequest): AbortSignal | null {
-  return request.effect === 'read' ? Context.current().cancellationSignal : null;
 }
 
 export function isProviderFailure(

@@ -1,7 +1,15 @@
 import type { Note } from '../domain/lane.js';
 import { currentOf, type CredentialRecord, type RecordView, type RotationFacts } from '../domain/record.js';
 import { remember } from '../domain/seen.js';
-import { acknowledged, markLeaked, rollBack, rollbackRefusal, setPaused } from '../domain/transitions.js';
+import {
+  acknowledged,
+  dropWaiting,
+  keepWaiting,
+  markLeaked,
+  rollBack,
+  rollbackRefusal,
+  setPaused,
+} from '../domain/transitions.js';
 import type { Believed, StepInput } from './api.js';
 import type { Engine } from './engine.js';
 import { stop } from './failures.js';
@@ -27,8 +35,10 @@ function written(record: CredentialRecord, n: Note): CredentialRecord {
       return setPaused(record, null);
     case 'leaked':
       return markLeaked(record, n.versions);
+    case 'waiting':
+      return keepWaiting(record, n.request);
     case 'seen':
-      return { ...record, seen: remember(record.seen, n.requestId, n.atMs) };
+      return dropWaiting({ ...record, seen: remember(record.seen, n.requestId, n.atMs) }, n.requestId);
     default:
       return n satisfies never;
   }

@@ -156,18 +156,19 @@ async function seal(
   oneTimeKey: Secret,
   answer: LateAnswer,
 ): Promise<Rotated> {
+  let opened: Opened;
   try {
-    const opened = await keepAnswer(engine, w, answer, intent);
-    const operation = opened.record.operation;
-    if (operation?.operationId !== answer.operationId) return await again(engine, { ...w, opened }, engine.now());
-    const move = nextMove(opened.record, operation, engine.now());
-    if (move.do === 'finish') return await finish(engine, { ...w, opened }, move.secretKeyLost, answer.operationId);
-    return await again(engine, { ...w, opened }, engine.now());
-  } catch (error) {
-    if (describe(error).code !== 'KT-STORE-UNAVAILABLE') throw error;
+    opened = await keepAnswer(engine, w, answer, intent);
+  } catch {
+    // Whatever the store has: the answer exists nowhere else. It travels sealed, and the step that writes it meets the error again.
     const sealed = engine.deps.custody.sealAnswer(w.credentialId, oneTimeKey, answer);
     return { state: 'unsaved', unsaved: { intent: intent.n, sealed } };
   }
+  const operation = opened.record.operation;
+  if (operation?.operationId !== answer.operationId) return again(engine, { ...w, opened }, engine.now());
+  const move = nextMove(opened.record, operation, engine.now());
+  if (move.do === 'finish') return finish(engine, { ...w, opened }, move.secretKeyLost, answer.operationId);
+  return again(engine, { ...w, opened }, engine.now());
 }
 
 /** Into the record while the intent is still this attempt's; else beside it, where recovery looks first. */

@@ -63,16 +63,21 @@ async function recordVerified(
   }
   const nowMs = engine.now();
   const lostProof = [verified.lostProof, ...verified.scopeDifference].filter((p) => p !== null).join('; ') || null;
-  const opened = await engine.change(w.credentialId, (record) => {
+  const { keyId } = verified;
+  const { opened } = await engine.deps.custody.update(w.credentialId, ({ record, shelf }) => {
     const facts = withVersion(record, pending.version, (v) => ({
       ...v,
+      // The listing knows better than an answer that may have named another key.
+      keyId,
       verifiedAtMs: nowMs,
       lifetime: verified.lifetime,
       expiresAtMs: expiresAtMs({ earlier: null, latest: verified.lifetime }, v.createdAtMs) ?? v.expiresAtMs,
     }));
-    return lostProof === null
-      ? facts
-      : { ...facts, lostProofs: { sinceMs: record.lostProofs?.sinceMs ?? nowMs, message: lostProof } };
+    const lostProofs =
+      lostProof === null ? record.lostProofs : { sinceMs: record.lostProofs?.sinceMs ?? nowMs, message: lostProof };
+    const values = shelf.versions[String(pending.version)];
+    const versions = values ? { ...shelf.versions, [pending.version]: { ...values, keyId } } : shelf.versions;
+    return { next: { record: { ...facts, lostProofs }, shelf: { ...shelf, versions } }, value: null };
   });
   return engine.view(w.config, opened.record);
 }

@@ -67,6 +67,8 @@ export interface Definition {
   readonly flags?: readonly Option[];
   /** It ends by itself after SIGINT or SIGTERM, when `context.signal` tells it; others are cut off by SIGINT. */
   readonly endsItself?: true;
+  /** It reacts to signals itself, with `context.onSignal`. */
+  readonly takesSignals?: true;
 }
 
 const id = ['<id>', 'credential of keyturn.yaml'] as const;
@@ -179,7 +181,7 @@ export const definitions: readonly Definition[] = [
     summary: 'run a command with the current key in its environment: keyturn exec ID -- CMD…',
     args: [id, ['<command...>', 'what to run, after --']],
     flags: [flag('--keep-env', 'keep the variables that keyturn.yaml refers to and TEMPORAL_*')],
-    endsItself: true,
+    takesSignals: true,
   },
   { name: 'doctor', summary: 'check everything, each failure with its mend' },
   {
@@ -189,8 +191,8 @@ export const definitions: readonly Definition[] = [
     flags: [
       port('--port <port>', 'of the API; default: any free one'),
       port('--control-port <port>', 'of the control API (/oracle /faults /clock /reset); default: any free one'),
-      flag('--seed <id...>', 'ids of the consumers to start with; default: rotator'),
-      flag('--rule <key=value...>', 'a knob of the tenant, for example graceMs=2000').argParser(pairs),
+      flag('--seed <id>', 'consumer to start with, may be repeated; default: rotator').argParser(texts),
+      flag('--rule <key=value>', 'a knob of the tenant, may be repeated, for example graceMs=2000').argParser(pairs),
     ],
     endsItself: true,
   },
@@ -202,7 +204,7 @@ export const definitions: readonly Definition[] = [
     flags: [
       flag('--to <url>', 'for example http://127.0.0.1:8377/webhooks/mambu').makeOptionMandatory(),
       flag('--consumer-id <id>', 'value of the header apiConsumerId').makeOptionMandatory(),
-      flag('--header <key=value...>', 'another header; key=@FILE reads the value from a file').argParser(pairs),
+      flag('--header <key=value>', 'another header, may be repeated; key=@FILE reads its value').argParser(pairs),
       flag('--times <n>', 'how many different notifications').argParser(wholeNumber(1, 1_000)).default(1),
     ],
   },
@@ -227,6 +229,10 @@ function duration(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw new InvalidArgumentError('It must be a duration such as 250ms, 10s, 5m, 6h or 30d.');
   return ms;
+}
+
+function texts(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
 }
 
 function pairs(text: string, before: readonly Pair[] = []): readonly Pair[] {

@@ -17,5 +17,5 @@ const exit = await runCli(argv.slice(2), {
     };
   },
 });
-// Both streams are written synchronously to files, pipes and terminals on POSIX, so nothing is cut off.
-process.exit(exit);
+// A command may have left connections open; only what it has written is waited for.
+stdout.write('', () => process.exit(exit));

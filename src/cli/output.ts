@@ -36,9 +36,19 @@ export function createOutput(options: {
 }): Output {
   const { json, stdout, stderr, env } = options;
   const mayStyle = (stream: TextStream): boolean => stream.isTTY === true && !env.NO_COLOR && !json;
-  const styledOn = (stream: TextStream, style: Style, text: string): string =>
-    mayStyle(stream) ? styleText(style, clean(text), { validateStream: false }) : clean(text);
-  const shown = (stream: TextStream, text: string): string => (mayStyle(stream) ? cleanButColours(text) : clean(text));
+  /** What `style` made: the only escapes that may pass. */
+  const made = new Set<string>();
+  const styledOn = (stream: TextStream, style: Style, text: string): string => {
+    if (!mayStyle(stream)) return clean(text);
+    const styled = styleText(style, clean(text), { validateStream: false });
+    made.add(styled);
+    return styled;
+  };
+  const shown = (text: string): string =>
+    text
+      .split(coloured)
+      .map((part) => (made.has(part) ? part : clean(part)))
+      .join('');
   const warnings: string[] = [];
   let hasAnswered = false;
 
@@ -55,7 +65,7 @@ export function createOutput(options: {
     },
     answer(data, text) {
       if (json) envelope({ ok: true, data: data ?? null });
-      else if (text !== undefined && text !== '') stdout.write(`${shown(stdout, text)}\n`);
+      else if (text !== undefined && text !== '') stdout.write(`${shown(text)}\n`);
     },
     warn(message) {
       if (json) warnings.push(clean(message));
@@ -74,18 +84,13 @@ export function createOutput(options: {
   };
 }
 
+/** A piece of text between two escapes that set colours. */
+const coloured = /(\p{Cc}\[\d+m\P{Cc}*\p{Cc}\[\d+m)/u;
+
 /** Control characters but line break and tab, and the marks that turn the direction of what follows. */
 const unsafe = /[^\P{Cc}\n\t]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
 /** Foreign text, safe to show on a terminal: without escapes and control characters. Line breaks and tabs stay. */
 export function clean(text: string): string {
   return stripVTControlCharacters(text).replaceAll(unsafe, '');
-}
-
-/** Keeps what `style` has made; foreign text in it went through `style` or a table, and so is clean already. */
-function cleanButColours(text: string): string {
-  return text
-    .split(/(\x1b\[\d{1,2}m)/)
-    .map((part, index) => (index % 2 === 1 ? part : clean(part)))
-    .join('');
 }

@@ -1,22 +1,31 @@
 import { createRequire } from 'node:module';
 import { Argument, Command, CommanderError } from 'commander';
-import { type Definition, definitions, globalFlags } from './definitions.js';
+import { KeyturnError } from '../domain/errors.js';
+import { type CommandName, type Definition, definitions, globalFlags } from './definitions.js';
+import { loaders } from './loaders.js';
 import { createOutput } from './output.js';
 import { type Context, failed, type Globals, type Io, runAction, type Answer } from './run.js';
 
-type LoadedAction = (context: Context, args: readonly unknown[], flags: object) => Promise<Answer | undefined>;
+/** `run` of a command's file. */
+export type LoadedAction = (context: Context, args: readonly unknown[], flags: object) => Promise<Answer | undefined>;
 
 /**
- * Parses and runs one command line. Each command's own file is imported when it runs and not before: --help stays fast.
+ * Parses and runs one command line. Never throws.
  * @param argv without node and script
+ * @param load finds the action of a command
  * @returns the exit code
  */
-export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+export async function runCli(
+  argv: readonly string[],
+  io: Io,
+  load: (name: CommandName) => Promise<LoadedAction> = loadAction,
+): Promise<number> {
   let exit = 0;
   const program = createProgram(io, async (definition, command, args) => {
     exit = await runAction({
       globals: globalsOf(command),
       endsItself: definition.endsItself === true,
+      takesSignals: definition.takesSignals === true,
       io,
       act: async (context) => (await load(definition.name))(context, args, command.opts()),
     });
@@ -65,9 +74,11 @@ function place(program: Command, { name, words }: Definition): Command {
   return parent.description(summary).command(word);
 }
 
-async function load(name: string): Promise<LoadedAction> {
-  const module: { readonly run: LoadedAction } = await import(`./commands/${name}.js`);
-  return module.run;
+/** The table of loaders is typed by name; here the name is one of all, and commander has seen to arguments and flags. */
+async function loadAction(name: CommandName): Promise<LoadedAction> {
+  const module = await loaders[name]?.();
+  if (module === undefined) throw new KeyturnError('KT-USAGE', `${name} is not in this version`);
+  return module.run as LoadedAction;
 }
 
 /** A flag may stand before the command or after it; after it wins. */

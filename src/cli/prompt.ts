@@ -57,7 +57,7 @@ export async function readHidden(question: string, stdin: InputStream, talk: Tex
         if (key === '\r' || key === '\n') return new Secret(typed);
         if (key === '\u0003') throw new KeyturnError('KT-INTERRUPTED', 'interrupted: nothing was changed');
         if (key === '\u0004') throw new KeyturnError('KT-INPUT', 'the input ended: nothing was changed');
-        typed = key === '\u007f' || key === '\b' ? [...typed].slice(0, -1).join('') : typed + key;
+        typed = key === '\u007f' || key === '\b' ? Array.from(typed).slice(0, -1).join('') : typed + key;
       }
     }
     throw new KeyturnError('KT-INPUT', 'the input ended: nothing was changed');

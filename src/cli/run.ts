@@ -26,7 +26,7 @@ export interface Globals {
   readonly namespace?: string;
 }
 
-export interface Context extends Pick<Io, 'stdin' | 'stderr' | 'env'> {
+export interface Context extends Pick<Io, 'stdin' | 'stderr' | 'env' | 'onSignal'> {
   readonly globals: Globals;
   readonly out: Output;
   /** Aborted at SIGINT, and at SIGTERM for a command that `endsItself`. */
@@ -54,18 +54,20 @@ export type Action<Name extends CommandName> = (
 export interface Running {
   readonly globals: Globals;
   readonly endsItself: boolean;
+  readonly takesSignals: boolean;
   readonly io: Io;
   readonly act: (context: Context) => Promise<Answer | undefined>;
 }
 
 /** Runs a command from its parsed flags to its exit code. Never throws. */
-export async function runAction({ globals, endsItself, io, act }: Running): Promise<number> {
+export async function runAction({ globals, endsItself, takesSignals, io, act }: Running): Promise<number> {
   const out = createOutput({ ...io, json: globals.json });
   const stop = new AbortController();
   let signalled: NodeJS.Signals | undefined;
   let cutOff: (error: KeyturnError) => void = () => undefined;
   const isCutOff = new Promise<never>((_, reject) => (cutOff = reject));
-  const release = io.onSignal(endsItself ? ['SIGINT', 'SIGTERM'] : ['SIGINT'], (signal) => {
+  const signals = takesSignals ? [] : endsItself ? (['SIGINT', 'SIGTERM'] as const) : (['SIGINT'] as const);
+  const release = io.onSignal(signals, (signal) => {
     const isSecond = signalled !== undefined;
     signalled ??= signal;
     const interrupted = new KeyturnError('KT-INTERRUPTED', 'interrupted');
@@ -74,8 +76,9 @@ export async function runAction({ globals, endsItself, io, act }: Running): Prom
   });
   const config = async (): Promise<Config> => (await import('../config.js')).loadConfig(globals.config);
   const { stdin, stderr, env } = io;
+  const onSignal: Io['onSignal'] = (names, react) => io.onSignal(names, react);
   try {
-    const acting = act({ globals, out, signal: stop.signal, stdin, stderr, env, config });
+    const acting = act({ globals, out, signal: stop.signal, stdin, stderr, env, onSignal, config });
     const answer = await Promise.race([acting, isCutOff]);
     if (answer === undefined || 'data' in answer || answer.text !== undefined) {
       if (!out.hasAnswered) out.answer(answer?.data, answer?.text);

@@ -1,5 +1,5 @@
 import { dirname, relative, resolve } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { KeyturnError } from '../domain/errors.js';
 import { type ReadCredential, mappingSchema, readCredential, type Shared } from './credentials.js';
 import { readDocument } from './document.js';

@@ -83,6 +83,8 @@ export interface LockoutScope {
 /** The budget of invalid-credential calls, kept in the store: it holds over restarts and across workers. */
 export interface Lockout {
   view(scope: LockoutScope): Promise<LockoutAccount>;
+  /** The provider accepted it, and has not refused it since: a call with it cannot be a strike as far as anyone knows. */
+  isProven(scope: LockoutScope, fingerprint: string): Promise<boolean>;
   /**
    * Before a call: free for a proven fingerprint; else reserves one strike for (fingerprint, operation), once.
    * @throws ProviderFailure `blocked` KT-LOCKOUT-BUDGET: nothing may be sent

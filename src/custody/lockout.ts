@@ -43,13 +43,21 @@ export function createLockout({ store, keys, clock, limit }: LockoutOptions): Lo
     });
   }
 
+  async function read(scope: LockoutScope): Promise<Account> {
+    const home = await installation.find();
+    const object = home && (await objects.read({ purpose: 'lockout', name: lockoutName(scope), store: home.id }));
+    return object ? parse(object) : emptyAccount;
+  }
+
   return {
     async view(scope) {
-      const home = await installation.find();
-      const object = home && (await objects.read({ purpose: 'lockout', name: lockoutName(scope), store: home.id }));
-      const account = object ? parse(object) : emptyAccount;
+      const account = await read(scope);
       const { used, strikes, resets } = account;
       return { limit, used, reserved: account.reservations.length, strikes, resets, asOfMs: clock.now() };
+    },
+    async isProven(scope, fingerprint) {
+      const { proven, refused } = await read(scope);
+      return proven.includes(fingerprint) && !refused.includes(fingerprint);
     },
     admit: (scope, fingerprint, operationId) =>
       change(scope, (account) => {

@@ -11,6 +11,11 @@ export function recordName(credentialId: string): string {
   return `${CREDENTIALS}${checkedId(credentialId)}`;
 }
 
+/** @throws KeyturnError KT-INPUT when it cannot be the id of a credential */
+export function accessName(credentialId: string): string {
+  return `access/${checkedId(credentialId)}`;
+}
+
 /** Prefix of the late answers of one operation. */
 export function lateNames(credentialId: string, operationId: string): string {
   return `late/${checkedId(credentialId)}/${hashOf(operationId)}/`;

@@ -69,15 +69,17 @@ const intent = z.strictObject({
   inventory: z.array(z.string()).nullable(),
 });
 
+const request = z.strictObject({
+  requestId: z.string(),
+  reason,
+  source,
+  leakedVersion: z.number().exactOptional(),
+  replyTo: z.strictObject({ workflowId: z.string() }).exactOptional(),
+});
+
 const operation = z.strictObject({
   operationId: z.string(),
-  request: z.strictObject({
-    requestId: z.string(),
-    reason,
-    source,
-    leakedVersion: z.number().exactOptional(),
-    replyTo: z.strictObject({ workflowId: z.string() }).exactOptional(),
-  }),
+  request,
   startedAtMs: ms,
   fromVersion: count,
   toVersion: count.nullable(),
@@ -159,6 +161,7 @@ export const recordSchema = z.strictObject({
   debts: z.array(debt),
   acknowledged: z.array(z.strictObject({ consumer: z.string(), version: z.number() })),
   paused: z.strictObject({ sinceMs: ms, by: z.string().nullable(), reason: z.string().nullable() }).nullable(),
+  waiting: z.array(request),
   capabilityLost: z.strictObject({ sinceMs: ms, message: z.string(), deadlineMs: msOrNull }).nullable(),
   lostProofs: z.strictObject({ sinceMs: ms, message: z.string() }).nullable(),
   seen: z.array(z.string()),

@@ -20,7 +20,7 @@ export interface SealingKeys {
   readonly byKid: ReadonlyMap<string, KeyObject>;
 }
 
-export type Purpose = 'installation' | 'record' | 'late' | 'lockout';
+export type Purpose = 'installation' | 'record' | 'late' | 'lockout' | 'access';
 
 /** What a sealed object is. */
 export interface Label {
@@ -38,7 +38,7 @@ export interface Unsealed {
 
 const envelopeSchema = z.strictObject({
   format: z.literal(FORMAT),
-  purpose: z.enum(['installation', 'record', 'late', 'lockout']),
+  purpose: z.enum(['installation', 'record', 'late', 'lockout', 'access']),
   store: z.string(),
   name: z.string(),
   seq: z.int().positive(),
@@ -52,9 +52,10 @@ export function seal(keys: SealingKeys, label: Label, plaintext: Uint8Array): Bu
   const kid = keys.currentKid;
   const sealingKey = keys.byKid.get(kid);
   if (!sealingKey) throw new KeyturnError('KT-INTERNAL', `the current sealing key ${kid} is missing`);
+  const bound = aad(label, kid);
   const dataKeyBytes = randomBytes(KEY_BYTES);
-  const key = encrypt(sealingKey, aad(label, kid, 'key'), dataKeyBytes);
-  const body = encrypt(keyFromBytes(dataKeyBytes), aad(label, kid, 'body'), plaintext);
+  const key = encrypt(sealingKey, bound, dataKeyBytes);
+  const body = encrypt(keyFromBytes(dataKeyBytes), bound, plaintext);
   return serialize({ format: FORMAT, ...label, kid, key, body });
 }
 
@@ -74,16 +75,17 @@ export function unseal(keys: SealingKeys, expected: Pick<Label, 'purpose' | 'nam
     throw corrupt(name, `was sealed with key id ${kid}, this key file has ${own}`);
   }
   const label: Label = { purpose, store, name, seq };
-  const dataKeyBytes = decrypt(sealingKey, aad(label, kid, 'key'), key);
+  const bound = aad(label, kid);
+  const dataKeyBytes = decrypt(sealingKey, bound, key);
   if (dataKeyBytes?.length !== KEY_BYTES) throw notAuthentic(name, kid);
-  const plaintext = decrypt(keyFromBytes(dataKeyBytes), aad(label, kid, 'body'), body);
+  const plaintext = decrypt(keyFromBytes(dataKeyBytes), bound, body);
   if (!plaintext) throw notAuthentic(name, kid);
   return { label, plaintext };
 }
 
 /** A JSON array: no two labels give the same text. */
-function aad(label: Label, kid: string, part: 'key' | 'body'): string {
-  return JSON.stringify([FORMAT, label.purpose, label.store, label.name, label.seq, kid, part]);
+function aad(label: Label, kid: string): string {
+  return JSON.stringify([FORMAT, label.purpose, label.store, label.name, label.seq, kid]);
 }
 
 /** One envelope has one serialization; any other form of it is refused. */

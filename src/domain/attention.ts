@@ -3,7 +3,7 @@ import type { ErrorCode } from './errors.js';
 import { iso } from './instant.js';
 import type { LaneState } from './lane.js';
 import { currentOf, previousOf } from './record.js';
-import { retireDueMs, revokeAtMs, waitingFor } from './retirement.js';
+import { providerEndMs, revokeAtMs, waitingFor } from './retirement.js';
 import type { Attention } from './state.js';
 
 /** These make the status `needs-operator`; all others are notices. */
@@ -92,19 +92,20 @@ export function attentionOf(lane: LaneState, nowMs: number): readonly Attention[
     if (r?.state === 'debt') {
       raise(
         'KT-DEBT',
-        retireDueMs(old, 0) === 0 ? nowMs : revokeAtMs(r),
+        revokeAtMs(r),
         `version ${old.version} could not be revoked yet (${r.lastError?.message ?? 'not tried'})`,
         `keyturn status ${id}`,
       );
     }
     const waiting = r ? waitingFor(r, nowMs) : [];
-    if (r && waiting.length > 0 && old.providerDiesAtMs !== null && old.providerDiesAtMs < revokeAtMs(r)) {
+    const endMs = providerEndMs(old);
+    if (r && waiting.length > 0 && endMs !== null && endMs < revokeAtMs(r)) {
       raise(
         'KT-DIES-EARLY',
         r.supersededAtMs,
         `version ${old.version} dies before ${waiting.join(', ')}`,
         `keyturn ack ${id} --consumer NAME --version ${r.supersededBy}`,
-        old.providerDiesAtMs,
+        endMs,
       );
     }
   }

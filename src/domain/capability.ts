@@ -12,6 +12,8 @@ export interface Capability {
   /** The provider's own grace where `overlap` is `provider` or `none`. */
   readonly providerGraceMs?: number;
   readonly maxKeys?: number;
+  /** The lifetime asked for with every new key; absent: none is asked for. */
+  readonly keyTtlMs?: number;
   /** How long a deleted key may go on working. */
   readonly propagationMs: number;
   /** Invalid-credential calls after which the provider locks us out. */
@@ -25,8 +27,7 @@ export interface Capability {
 
 export function classOf(capability: Capability): EngineStrategy['class'] {
   if (capability.value === 'client') return 'A';
-  if (capability.overlap === 'none') return 'E';
-  if (capability.overlap === 'provider') return 'D';
+  if (capability.overlap !== 'ours') return (capability.providerGraceMs ?? 0) > 0 && capability.overlap === 'provider' ? 'D' : 'E';
   return capability.replayWindowMs > 0 ? 'B' : 'C';
 }
 

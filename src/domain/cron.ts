@@ -146,9 +146,9 @@ function elapsed(time: number, jump: Jump | null): number | null {
 function forwardJumps(timezone: string, nowMs: number): readonly Jump[] {
   const offsetAt = zoneOffset(timezone);
   const jumps: Jump[] = [];
-  for (let day = 0; day < 366; day += 1) {
-    let before = nowMs + day * dayMs;
-    let after = before + dayMs;
+  for (let week = 0; week < 53; week += 1) {
+    let before = nowMs + week * 7 * dayMs;
+    let after = before + 7 * dayMs;
     const offset = offsetAt(before);
     const minutes = offsetAt(after) - offset;
     if (minutes <= 0) continue;

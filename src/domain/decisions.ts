@@ -1,5 +1,5 @@
 /** What becomes of a request for a rotation. */
-import { currentOf, previousOf, type RecordView, type RotationPolicy } from './record.js';
+import { currentOf, type RecordView, type RotationPolicy } from './record.js';
 import type { RotationRequest, SkipReason } from './request.js';
 
 export type Decision =
@@ -36,8 +36,8 @@ export function decide(request: RotationRequest, s: Situation): Decision {
 
 function decideCompromise(request: RotationRequest, s: Situation, currentVersion: number | null): Decision {
   const { leakedVersion } = request;
-  const old = s.view ? previousOf(s.view).some((v) => v.version === leakedVersion) : false;
-  if (leakedVersion !== undefined && old && leakedVersion !== currentVersion) return { do: 'kill-old' };
+  // In grace, or dead already: either way the current key has not leaked.
+  if (leakedVersion !== undefined && currentVersion !== null && leakedVersion < currentVersion) return { do: 'kill-old' };
   if (s.active) return s.active.keyMade ? { do: 'hold' } : { do: 'join' };
   if (s.view?.paused) return { do: 'hold' };
   return { do: 'rotate' };
@@ -53,7 +53,9 @@ export function leakedVersions(request: RotationRequest, view: RecordView | null
 /** A Schedule's request id ends in its nominal time, which is what counts across daylight-saving changes and late starts. */
 function scheduledTimeMs(request: RotationRequest): number | null {
   if (request.source !== 'schedule') return null;
-  const at = Date.parse(request.requestId.slice(request.requestId.lastIndexOf('/') + 1));
+  const nominal = request.requestId.slice(request.requestId.lastIndexOf('/') + 1);
+  // Date.parse also takes `nightly-2` for a date.
+  const at = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(nominal) ? Date.parse(nominal) : Number.NaN;
   return Number.isNaN(at) ? null : at;
 }
 

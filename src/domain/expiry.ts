@@ -19,6 +19,6 @@ export function expiresAtMs(
 /** `renewBefore` ahead of the end, but never more than a third of the key's life. */
 export function renewAtMs(current: VersionFacts, policy: Pick<RotationPolicy, 'renewBeforeMs'>): number {
   if (current.expiresAtMs === null) return Number.POSITIVE_INFINITY;
-  const lifeMs = current.expiresAtMs - current.createdAtMs;
-  return current.expiresAtMs - Math.min(policy.renewBeforeMs, lifeMs / 3);
+  const lifeMs = Math.max(0, current.expiresAtMs - current.createdAtMs);
+  return current.expiresAtMs - Math.min(policy.renewBeforeMs, Math.floor(lifeMs / 3));
 }

@@ -52,6 +52,7 @@ export function firstRecord(credentialId: string, installationId: string, key: I
     debts: [],
     acknowledged: [],
     paused: null,
+    waiting: [],
     capabilityLost: null,
     lostProofs: null,
     seen: [],

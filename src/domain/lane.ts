@@ -6,6 +6,8 @@ import type { StateError, StepName } from './state.js';
 export interface QueuedRequest {
   readonly request: RotationRequest;
   readonly acceptedAtMs: number;
+  /** Of a compromise: the versions that were alive at acceptance have been marked. Not yet possible before the first load. */
+  readonly leakNoted: boolean;
 }
 
 /** A change of the record that a handler accepted and the housekeeping lane writes. */
@@ -14,6 +16,7 @@ export type Note =
   | { readonly kind: 'pause'; readonly by: string | null; readonly reason: string | null; readonly atMs: number }
   | { readonly kind: 'resume' }
   | { readonly kind: 'leaked'; readonly versions: readonly number[] }
+  | { readonly kind: 'waiting'; readonly request: RotationRequest }
   | { readonly kind: 'seen'; readonly requestId: string; readonly atMs: number };
 
 export interface ActiveRotation {

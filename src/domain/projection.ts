@@ -4,7 +4,7 @@ import { renewAtMs } from './expiry.js';
 import { iso, isoOrNull } from './instant.js';
 import type { ActiveRotation, LaneState } from './lane.js';
 import { currentOf, previousOf, type RotationFacts, type StepFacts, type VersionFacts } from './record.js';
-import { diesAtMs, revokeAtMs, waitingFor } from './retirement.js';
+import { diesAtMs, providerEndMs, revokeAtMs, waitingFor } from './retirement.js';
 import type {
   Attention,
   CredentialState,
@@ -32,7 +32,7 @@ export function stateOf(lane: LaneState, nowMs: number): CredentialState {
     pendingRequests: lane.queue.length,
     debts: [...(view?.debts ?? []).map(debtState), ...previous.flatMap(revokeDebt)],
     lastRotation: view?.lastRotation ? lastRotationState(view.lastRotation) : null,
-    nextRotationAt: isoOrNull(nextRotationMs(lane)),
+    nextRotationAt: isoOrNull(nextRotationMs(lane, nowMs)),
     paused: view?.paused ? { since: iso(view.paused.sinceMs), by: view.paused.by, reason: view.paused.reason } : null,
     lockout: view?.lockout
       ? {
@@ -56,11 +56,12 @@ export function statusOf(lane: LaneState, attention: readonly Attention[]): Cred
 }
 
 /** The earliest of the Schedule's next fire, the key's own renewal and keyturn's next attempt after a failure. */
-export function nextRotationMs(lane: LaneState): number | null {
+export function nextRotationMs(lane: LaneState, nowMs: number): number | null {
   const current = lane.view ? currentOf(lane.view) : undefined;
   const renewMs = current && lane.policy ? renewAtMs(current, lane.policy) : Number.POSITIVE_INFINITY;
   const nextMs = Math.min(
-    lane.scheduledNextMs ?? Number.POSITIVE_INFINITY,
+    // A fire that has passed is read anew with the next plan.
+    lane.scheduledNextMs !== null && lane.scheduledNextMs > nowMs ? lane.scheduledNextMs : Number.POSITIVE_INFINITY,
     renewMs,
     lane.retry?.atMs ?? Number.POSITIVE_INFINITY,
   );
@@ -89,7 +90,7 @@ function previousState(v: VersionFacts, nowMs: number): CredentialState['previou
     publishedAt: isoOrNull(v.publishedAtMs),
     retirement: r?.state ?? 'in-grace',
     revokeAt: iso(r ? revokeAtMs(r) : nowMs),
-    providerDiesAt: isoOrNull(v.providerDiesAtMs),
+    providerDiesAt: isoOrNull(providerEndMs(v)),
     diesAt: isoOrNull(diesAtMs(v)),
     leaked: v.leaked,
     waitingFor: r ? waitingFor(r, nowMs) : [],

@@ -12,6 +12,7 @@ export const bounds = {
   history: 50,
   historySteps: 10,
   seenRequests: 1_000,
+  waitingRequests: 20,
   recordBytes: 64 * 1024,
 } as const;
 
@@ -228,6 +229,8 @@ export interface CredentialRecord {
   readonly debts: readonly DebtFacts[];
   readonly acknowledged: readonly Acknowledgement[];
   readonly paused: PauseFacts | null;
+  /** Accepted requests that have to wait, so that an entity that is terminated meanwhile does not lose them. */
+  readonly waiting: readonly RotationRequest[];
   readonly capabilityLost: CapabilityLost | null;
   /** The last rotation that could not use a proof, e.g. "no permission to list keys"; null when all proofs were had. */
   readonly lostProofs: { readonly sinceMs: number; readonly message: string } | null;

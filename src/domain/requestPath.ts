@@ -9,7 +9,10 @@ export function pathProblem(path: unknown): string | null {
   if (path.includes('#')) return 'must not hold a fragment';
   const plain = path.split('?')[0] ?? '';
   if (plain.includes('//')) return 'must not hold //';
-  if (/%(2f|5c|2e|00)/i.test(plain)) return 'must not hold encoded slashes, backslashes or dots';
-  if (plain.split('/').some((segment) => segment === '..' || segment === '.')) return 'must not hold . or .. segments';
+  if (/%(25)*(2f|5c|2e|[01][0-9a-f]|7f)/i.test(plain))
+    return 'must not hold encoded slashes, backslashes, dots or control characters';
+  // Some servers take `..;x` for `..`.
+  const names = plain.split('/').map((segment) => segment.split(';')[0]);
+  if (names.includes('..') || names.includes('.')) return 'must not hold . or .. segments';
   return null;
 }

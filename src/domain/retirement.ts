@@ -53,17 +53,24 @@ export function retireDueMs(v: VersionFacts, skewMs: number): number {
   if (r === null) return Number.POSITIVE_INFINITY;
   if (r.nextAttemptAtMs !== null) return r.nextAttemptAtMs;
   const ownDeath = v.providerDiesAtMs === null ? Number.POSITIVE_INFINITY : v.providerDiesAtMs + skewMs;
-  if (r.by === 'provider') return ownDeath;
-  const due = Math.min(revokeAtMs(r), ownDeath);
+  const endsByItself = r.by === 'provider' && v.providerDiesAtMs !== null;
+  const due = endsByItself ? ownDeath : Math.min(revokeAtMs(r), ownDeath);
   return Math.max(due, r.notBeforeMs ?? due);
+}
+
+/** End of life on the provider's side: its own grace after a rotation in place, or the key's own lifetime. */
+export function providerEndMs(v: VersionFacts): number | null {
+  const ends = [v.providerDiesAtMs, v.expiresAtMs].filter((at) => at !== null);
+  return ends.length === 0 ? null : Math.min(...ends);
 }
 
 /** When the version is expected to be dead; null while it is in debt and the provider sets no end. */
 export function diesAtMs(v: VersionFacts): number | null {
   const r = v.retirement;
-  const ends = [v.providerDiesAtMs, v.expiresAtMs].filter((at) => at !== null);
-  if (r !== null && r.state !== 'debt' && r.by === 'delete') ends.push(Math.max(revokeAtMs(r), r.notBeforeMs ?? 0));
-  return ends.length === 0 ? null : Math.min(...ends);
+  const endMs = providerEndMs(v);
+  const endsByItself = r?.by === 'provider' && v.providerDiesAtMs !== null;
+  if (r === null || r.state === 'debt' || endsByItself) return endMs;
+  return Math.min(Math.max(revokeAtMs(r), r.notBeforeMs ?? 0), endMs ?? Number.POSITIVE_INFINITY);
 }
 
 export function acknowledge(r: RetirementFacts, consumer: string, version: number, nowMs: number): RetirementFacts {

@@ -18,10 +18,13 @@ export function hasSeen(seen: readonly string[], requestId: string, nowMs: numbe
   return seen.some((entry) => entry.startsWith(prefix) && isAlive(entry, nowMs));
 }
 
-/** Both lists, oldest first. */
+/** Both lists, oldest first; of an id that is in both, the later sighting. */
 export function mergeSeen(a: readonly string[], b: readonly string[]): readonly string[] {
   const at = (entry: string): number => Number(entry.split('.')[1]);
-  return [...new Set([...a, ...b])].sort((x, y) => at(x) - at(y)).slice(-bounds.seenRequests);
+  const sorted = [...a, ...b].sort((x, y) => at(x) - at(y));
+  return [...new Map(sorted.map((entry) => [entry.split('.')[0], entry])).values()]
+    .sort((x, y) => at(x) - at(y))
+    .slice(-bounds.seenRequests);
 }
 
 function isAlive(entry: string, nowMs: number): boolean {

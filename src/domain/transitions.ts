@@ -16,10 +16,10 @@ import {
   type PauseFacts,
   type RetirementFacts,
   type RotationFacts,
-  type RotationPolicy,
   type VersionFacts,
 } from './record.js';
 import { fencedAtMs } from './recovery.js';
+import type { RotationRequest } from './request.js';
 import { remember } from './seen.js';
 
 export type Transition =
@@ -50,26 +50,44 @@ function ownership(record: CredentialRecord, operationId: string): Transition | 
   return lost('the operation has ended');
 }
 
+/** As `ownership`, and nothing is made or published once compensation has begun. */
+function forward(record: CredentialRecord, operationId: string): Transition | null {
+  const stale = ownership(record, operationId);
+  if (stale) return stale;
+  return record.operation?.compensating ? lost('the rotation is being taken back') : null;
+}
+
+const hasEnded = (record: CredentialRecord, operationId: string): boolean =>
+  record.history.some((h) => h.operationId === operationId);
+
 export function begin(record: CredentialRecord, operation: OperationFacts): Transition {
   if (record.operation?.operationId === operation.operationId) return done;
+  if (hasEnded(record, operation.operationId)) return lost('the operation has ended');
   if (record.operation !== null) return lost(`operation ${record.operation.operationId} is at work`);
   const current = currentOf(record);
   if (current?.version !== operation.fromVersion)
     return lost(`version ${operation.fromVersion} is not current any more`);
-  return next({ ...record, operation, intents: [] });
+  return next(dropWaiting({ ...record, operation, intents: [] }, operation.request.requestId));
+}
+
+/** Ordinal of the next intent; those that were surely not sent are forgotten, so it is no count. */
+export function nextIntentN(record: CredentialRecord): number {
+  return Math.max(0, ...record.intents.map((i) => i.n)) + 1;
 }
 
 /**
- * Written before the call. With an intent to rotate in place the current key's end of life is set at once, from the earliest instant
+ * Written before the call. Intents that were surely not sent make way: an outage of hours must not fill the record. With an intent to rotate in place the current key's end of life is set at once, from the earliest instant
  * at which the call may have been executed: whatever becomes of the answer, nobody counts on a longer life.
  */
 export function intend(record: CredentialRecord, intent: IntentFacts): Transition {
-  const stale = ownership(record, intent.operationId);
+  const stale = forward(record, intent.operationId);
   if (stale) return stale;
-  if (record.intents.some((i) => i.n === intent.n)) return lost(`intent ${intent.n} exists already`);
+  const same = record.intents.find((i) => i.n === intent.n);
+  if (same)
+    return same.idempotencyKey === intent.idempotencyKey ? done : lost(`intent ${intent.n} exists already`);
   if (record.intents.some((i) => i.settled === 'open')) return lost('another attempt is open');
   if (intent.epoch !== record.epoch) return lost('the fencing epoch has moved on');
-  const withIntents = { ...record, intents: [...record.intents, intent] };
+  const withIntents = { ...record, intents: [...record.intents.filter((i) => i.settled !== 'not-sent'), intent] };
   return next(intent.kind === 'rotate' ? boundCurrentLife(withIntents, intent.createdAtMs) : withIntents);
 }
 
@@ -82,7 +100,10 @@ function boundCurrentLife(record: CredentialRecord, sentFromMs: number): Credent
 }
 
 /** The stored bytes are about to be sent once more (class B): the intent is open again under the record's epoch. */
-export function reopen(record: CredentialRecord, n: number, sendBeforeMs: number): Transition {
+export function reopen(record: CredentialRecord, operationId: string, n: number, sendBeforeMs: number): Transition {
+  const stale = forward(record, operationId);
+  if (stale) return stale;
+  if (record.intents.some((i) => i.settled === 'open')) return lost('another attempt is open');
   const intent = record.intents.find((i) => i.n === n);
   if (!intent) return lost(`intent ${n} is gone`);
   if (intent.settled !== 'unknown') return lost(`intent ${n} is ${intent.settled}`);
@@ -91,10 +112,19 @@ export function reopen(record: CredentialRecord, n: number, sendBeforeMs: number
   );
 }
 
-/** What became of an intent; a rotation in place that surely had no effect gives the current key its life back. */
-export function settle(record: CredentialRecord, n: number, settled: IntentFacts['settled']): Transition {
-  const intent = record.intents.find((i) => i.n === n);
+/**
+ * What became of one attempt at an intent, told by its operation and epoch: an attempt that was given up says nothing of the one that has
+ * taken over. A rotation in place that surely had no effect gives the current key its life back.
+ */
+export function settle(
+  record: CredentialRecord,
+  attempt: Pick<IntentFacts, 'operationId' | 'n' | 'epoch'>,
+  settled: IntentFacts['settled'],
+): Transition {
+  const { n } = attempt;
+  const intent = record.intents.find((i) => i.n === n && i.operationId === attempt.operationId);
   if (!intent) return lost(`intent ${n} is gone`);
+  if (intent.epoch !== attempt.epoch) return lost(`another attempt at intent ${n} has taken over`);
   if (intent.settled === settled) return done;
   if (intent.settled !== 'open') return lost(`intent ${n} is ${intent.settled}`);
   const settledRecord = withIntent(record, n, (i) => ({ ...i, settled }));
@@ -103,7 +133,10 @@ export function settle(record: CredentialRecord, n: number, settled: IntentFacts
     (i) => i.kind === 'rotate' && !['not-sent', 'refused'].includes(i.settled),
   );
   const current = currentOf(record);
-  if (intent.kind !== 'rotate' || !noEffect || rotationPossible || !current) return next(settledRecord);
+  // A bound that an earlier operation has left behind stays.
+  const bound = intent.createdAtMs + (record.operation?.strategy.providerGraceMs ?? 0);
+  if (intent.kind !== 'rotate' || !noEffect || rotationPossible || current?.providerDiesAtMs !== bound)
+    return next(settledRecord);
   return next(withVersion(settledRecord, current.version, (v) => ({ ...v, providerDiesAtMs: null })));
 }
 
@@ -162,6 +195,8 @@ export function stage(
 export function stageSecretKey(record: CredentialRecord, n: number | null, secretKey: 'ok' | 'lost'): Transition {
   const pending = pendingOf(record);
   if (!pending) return lost('there is no pending version');
+  const told = n === null || record.intents.some((i) => i.n === n && i.settled === 'answered');
+  if (told && pending.secretKey === secretKey) return done;
   const answered = n === null ? record : withIntent(record, n, (i) => ({ ...i, settled: 'answered' }));
   return next(withVersion(answered, pending.version, (v) => ({ ...v, secretKey })));
 }
@@ -180,12 +215,14 @@ export function publish(
     readonly rotation: RotationFacts;
   },
 ): Transition {
-  const stale = ownership(record, operationId);
-  if (stale) return record.history.some((h) => h.operationId === operationId) ? done : stale;
+  const stale = forward(record, operationId);
+  if (stale) return hasEnded(record, operationId) ? done : stale;
   const operation = record.operation;
   const pending = pendingOf(record);
   const current = currentOf(record);
   if (!operation || !pending || !current) return lost('there is no pending version');
+  if (current.version !== operation.fromVersion || pending.version < current.version)
+    return lost(`version ${operation.fromVersion} is not current any more`);
   if (pending.leaked && !input.force) return lost('the pending version has leaked');
   const promoted: VersionFacts = {
     ...pending,
@@ -201,12 +238,13 @@ export function publish(
       return {
         ...v,
         stage: 'previous',
-        retirement: { ...retirement, notBeforeMs: recoveredBound(record, v, pending) },
+        retirement: { ...retirement, notBeforeMs: recoveredBound(record) },
       };
     }
     return v;
   });
-  const ended = closeOperation({ ...record, versions }, input.rotation, input.nowMs);
+  const published = killLeaked({ ...record, versions });
+  const ended = closeOperation(published, { ...input.rotation, version: pending.version }, input.nowMs);
   return next({
     ...ended,
     capabilityLost:
@@ -214,19 +252,24 @@ export function publish(
         ? {
             sinceMs: input.nowMs,
             message: 'the new key has no secret key: the next rotation is not possible',
-            deadlineMs: null,
+            deadlineMs: promoted.expiresAtMs,
           }
         : null,
   });
 }
 
-/** The old id may name the lost key of a rotation in place that was recovered by another key. */
-function recoveredBound(record: CredentialRecord, old: VersionFacts, fresh: VersionFacts): number | null {
-  const lostRotation = record.intents.find((i) => i.kind === 'rotate' && i.settled === 'unknown');
-  const timing = record.operation?.strategy.timing;
-  if (!lostRotation || !timing || old.keyId === fresh.keyId) return null;
-  const graceMs = record.operation?.strategy.providerGraceMs ?? 0;
-  return lostRotation.sendBeforeMs + graceMs + timing.skewMs;
+/**
+ * After a lost rotation in place the old id may name the old key or the lost one, and the old value lives until the grace of the last
+ * rotation that may have been executed.
+ */
+function recoveredBound(record: CredentialRecord): number | null {
+  const strategy = record.operation?.strategy;
+  const rotations = record.intents.filter(
+    (i) => i.kind === 'rotate' && (i.settled === 'unknown' || i.settled === 'answered'),
+  );
+  if (!strategy || !rotations.some((i) => i.settled === 'unknown')) return null;
+  const lastSentMs = Math.max(...rotations.map((i) => i.sendBeforeMs));
+  return lastSentMs + (strategy.providerGraceMs ?? 0) + strategy.timing.skewMs;
 }
 
 /** The pending version is given up (compensated, or refused for good). */
@@ -239,6 +282,25 @@ export function dropPending(record: CredentialRecord, debt: DebtFacts | null): C
   };
 }
 
+/** A pending version that an ended operation has left behind makes way; its key becomes a debt, unless a living version has the same id. */
+export function abandonPending(record: CredentialRecord, nowMs: number): CredentialRecord {
+  const pending = pendingOf(record);
+  if (!pending) return record;
+  const { version, keyId, identity } = pending;
+  const shared = record.versions.some((v) => v !== pending && v.keyId === keyId);
+  const orphan: DebtFacts = {
+    kind: 'orphan',
+    version,
+    keyId,
+    sinceMs: nowMs,
+    attempts: 0,
+    nextAttemptAtMs: nowMs,
+    lastError: null,
+    identity,
+  };
+  return dropPending(record, shared ? null : orphan);
+}
+
 /** The operation ends without a new current version. */
 export function close(
   record: CredentialRecord,
@@ -246,18 +308,20 @@ export function close(
   capabilityLost: CapabilityLost | null,
 ): Transition {
   if (record.operation?.operationId !== rotation.operationId) {
-    const known = record.history.some((h) => h.operationId === rotation.operationId);
-    if (known || record.operation !== null) return known ? done : lost('another operation is at work');
+    if (hasEnded(record, rotation.operationId)) return done;
+    if (record.operation !== null) return lost('another operation is at work');
   }
   const ended = closeOperation(record, rotation, rotation.endedAtMs);
   return next({ ...ended, capabilityLost: capabilityLost ?? record.capabilityLost });
 }
 
-function closeOperation(record: CredentialRecord, rotation: RotationFacts, nowMs: number): CredentialRecord {
+/** The operation, if there was one, has ended: history, and its request is remembered. */
+export function closeOperation(record: CredentialRecord, rotation: RotationFacts, nowMs: number): CredentialRecord {
   const history = [rotation, ...record.history]
     .slice(0, bounds.history)
     .map((h, i) => (i < bounds.historySteps ? h : { ...h, steps: [] }));
-  return { ...record, operation: null, intents: [], history, seen: remember(record.seen, rotation.requestId, nowMs) };
+  const seen = remember(record.seen, rotation.requestId, nowMs);
+  return dropWaiting({ ...record, operation: null, intents: [], history, seen }, rotation.requestId);
 }
 
 export function patchRetirement(
@@ -287,9 +351,13 @@ export function destroy(
   };
 }
 
+/** One debt per key and kind; certainty replaces suspicion, never the other way round. */
 export function addDebt(debts: readonly DebtFacts[], debt: DebtFacts): readonly DebtFacts[] {
-  if (debts.some((d) => d.keyId === debt.keyId && d.kind === debt.kind)) return debts;
-  return [...debts.filter((d) => d.keyId !== debt.keyId || d.kind === 'mirror'), debt];
+  const sameKey = debts.filter((d) => d.keyId === debt.keyId);
+  const suspicion = debt.kind === 'suspected-orphan';
+  if (sameKey.some((d) => d.kind === debt.kind || (suspicion && d.kind === 'orphan'))) return debts;
+  const settled = debt.kind === 'orphan' ? sameKey.filter((d) => d.kind === 'suspected-orphan') : [];
+  return [...debts.filter((d) => !settled.includes(d)), debt];
 }
 
 export function patchDebt(record: CredentialRecord, keyId: string, patch: Partial<DebtFacts> | null): CredentialRecord {
@@ -320,85 +388,33 @@ export function acknowledged(
  * as soon as there is one.
  */
 export function markLeaked(record: CredentialRecord, versions: readonly number[]): CredentialRecord {
-  const current = currentOf(record);
+  return killLeaked({
+    ...record,
+    versions: record.versions.map((v) => (versions.includes(v.version) ? { ...v, leaked: true } : v)),
+  });
+}
+
+/** Replaced versions that leaked die now, if the current one was seen to work; to be called whenever that becomes true. */
+export function killLeaked(record: CredentialRecord): CredentialRecord {
+  if ((currentOf(record)?.verifiedAtMs ?? null) === null) return record;
   return {
     ...record,
-    versions: record.versions.map((v) => {
-      if (!versions.includes(v.version)) return v;
-      const kill = v.retirement !== null && current !== undefined && current.verifiedAtMs !== null;
-      return {
-        ...v,
-        leaked: true,
-        retirement: v.retirement && kill ? { ...v.retirement, killNow: true } : v.retirement,
-      };
-    }),
+    versions: record.versions.map((v) =>
+      v.leaked && v.retirement ? { ...v, retirement: { ...v.retirement, killNow: true } } : v,
+    ),
   };
+}
+
+export function keepWaiting(record: CredentialRecord, request: RotationRequest): CredentialRecord {
+  if (record.waiting.some((w) => w.requestId === request.requestId)) return record;
+  return { ...record, waiting: [...record.waiting, request].slice(-bounds.waitingRequests) };
+}
+
+export function dropWaiting(record: CredentialRecord, requestId: string): CredentialRecord {
+  if (!record.waiting.some((w) => w.requestId === requestId)) return record;
+  return { ...record, waiting: record.waiting.filter((w) => w.requestId !== requestId) };
 }
 
 export function setPaused(record: CredentialRecord, paused: PauseFacts | null): CredentialRecord {
   return { ...record, paused };
-}
-
-/** Why a rollback to this version is refused, or null. `nowMs` matters for keys with an end of life of their own. */
-export function rollbackRefusal(
-  record: Pick<CredentialRecord, 'versions' | 'operation'>,
-  toVersion: number,
-  policy: RotationPolicy,
-  providerGrace: boolean,
-  restorable: boolean,
-  nowMs: number,
-): string | null {
-  const target = record.versions.find((v) => v.version === toVersion);
-  if (record.operation !== null) return 'a rotation is in progress';
-  if (!target) return `version ${toVersion} does not exist any more`;
-  if (target.stage === 'current') return `version ${toVersion} is current already`;
-  const r = target.retirement;
-  if (!r) return `version ${toVersion} was never published`;
-  if (providerGrace || target.providerDiesAtMs !== null) {
-    return 'the provider ends the old key by itself: a rotation in place cannot be taken back';
-  }
-  if (target.leaked) return `version ${toVersion} has leaked`;
-  if (r.state === 'held' && restorable) return null;
-  if (r.state !== 'in-grace') return `version ${toVersion} is ${r.state}`;
-  const ends = target.expiresAtMs;
-  if (ends !== null && ends - nowMs < policy.refreshWithinMs + policy.graceMs) {
-    return `version ${toVersion} expires too soon at the provider`;
-  }
-  return null;
-}
-
-/** Republishes the value of an older version as a new version; the version that was current goes into grace, the older facts are dropped. */
-export function rollBack(
-  record: CredentialRecord,
-  toVersion: number,
-  policy: RotationPolicy,
-  rotation: Omit<RotationFacts, 'version'>,
-): Transition {
-  if (record.history.some((h) => h.operationId === rotation.operationId)) return done;
-  const target = record.versions.find((v) => v.version === toVersion);
-  const current = currentOf(record);
-  if (!target || !current || target.stage !== 'previous' || record.operation) return lost('the versions have moved on');
-  const version = record.highestVersion + 1;
-  const nowMs = rotation.endedAtMs;
-  const restored: VersionFacts = {
-    ...target,
-    version,
-    stage: 'current',
-    publishedAtMs: nowMs,
-    retirement: null,
-    operationId: rotation.operationId,
-  };
-  const by = { version, keyId: target.keyId, verified: target.verifiedAtMs !== null };
-  const versions = record.versions.flatMap((v): VersionFacts[] => {
-    if (v.version === toVersion) return [];
-    if (v.version !== current.version) return [v];
-    return [{ ...v, stage: 'previous', retirement: beginRetirement(v, by, policy, record.acknowledged, nowMs) }];
-  });
-  return next(
-    closeOperation(
-      { ...record, highestVersion: version, versions: [...versions, restored] },
-      { ...rotation, version },
-      nowMs,
-    ),
-  );
 }

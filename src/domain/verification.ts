@@ -17,17 +17,24 @@ export function judgeRefusal(input: {
   readonly listed: boolean | null;
   /** When the old key dies whatever we do; null where that is in our hands. */
   readonly oldDiesAtMs: number | null;
+  /** Another key can still be made instead of this one. */
+  readonly another: boolean;
   readonly policy: Pick<RotationPolicy, 'activationLagMs' | 'refreshWithinMs'>;
   readonly strategy: Pick<EngineStrategy, 'timing'>;
   readonly nowMs: number;
 }): Verdict {
-  if (input.listed === false) return { do: 'refused' };
-  const lastSafeMs = lastSafeInstantMs(input.oldDiesAtMs, input.policy);
-  const unverified: Verdict = { do: 'publish-unverified', atMs: Math.max(input.nowMs, lastSafeMs) };
-  if (input.firstRefusedAtMs !== null)
-    return input.listed && input.oldDiesAtMs !== null ? unverified : { do: 'refused' };
-  const atMs = input.nowMs + Math.max(input.policy.activationLagMs, input.strategy.timing.verifyAgainAfterMs);
-  return input.listed && atMs >= lastSafeMs ? unverified : { do: 'again', atMs };
+  const { nowMs, listed, oldDiesAtMs, policy } = input;
+  if (listed === false) return { do: 'refused' };
+  const lastSafeMs = lastSafeInstantMs(oldDiesAtMs, policy);
+  const unverified: Verdict = { do: 'publish-unverified', atMs: Math.max(nowMs, lastSafeMs) };
+  if (input.firstRefusedAtMs !== null) {
+    const better = input.another && nowMs < lastSafeMs;
+    return listed && oldDiesAtMs !== null && !better ? unverified : { do: 'refused' };
+  }
+  const atMs = nowMs + Math.max(policy.activationLagMs, input.strategy.timing.verifyAgainAfterMs);
+  if (atMs < lastSafeMs) return { do: 'again', atMs };
+  if (listed) return unverified;
+  return nowMs < lastSafeMs ? { do: 'again', atMs: lastSafeMs } : { do: 'refused' };
 }
 
 /** Publishing later than this would leave a consumer with a dead key. */

@@ -98,8 +98,8 @@ export interface Provider<S = unknown> {
   readonly name: string;
   readonly apiVersion: 1;
   readonly settings: ZodType<S>;
-  /** Fields of a version, and the environment variable in which `keyturn exec` hands each to a command. */
-  readonly secretFields: Readonly<Record<string, { readonly env: string; readonly required: boolean }>>;
+  /** Fields of a version, the one that is the key first; the environment variable in which `keyturn exec` hands it to a command, if at all. */
+  readonly secretFields: Readonly<Record<string, { readonly env: string | null; readonly required: boolean }>>;
   capability(settings: S): Capability;
   identity(settings: S): ProviderIdentity;
   /** What `retrieveConfiguration` may show. */

@@ -34,7 +34,7 @@ import { hasSeen } from '../domain/seen.js';
 import { rollbackRefusal } from '../domain/transitions.js';
 import { Entity } from './entity.js';
 import { housekeepingLane } from './housekeepingLane.js';
-import { joinActive, noteLeak, rotationLane } from './rotationLane.js';
+import { joinActive, noteLeaks, rotationLane } from './rotationLane.js';
 
 const requestRotation = defineSignal<[RotationRequest]>(signalNames.requestRotation);
 const acknowledgeVersion = defineSignal<[Acknowledgement]>(signalNames.acknowledgeVersion);
@@ -166,9 +166,12 @@ function requestProblem(r: RotationRequest | undefined): string | null {
 function accept(entity: Entity, request: RotationRequest): void {
   const { lane } = entity;
   if (hasSeen(lane.seen, request.requestId, Date.now()) || isInHand(lane, request.requestId)) return;
-  lane.queue.push({ request, acceptedAtMs: Date.now() });
-  noteLeak(entity, request);
+  lane.queue.push({ request, acceptedAtMs: Date.now(), leakNoted: false });
+  noteLeaks(entity);
   joinActive(entity);
+  const waits =
+    lane.queue.some((q) => q.request.requestId === request.requestId) && (lane.active !== null || lane.view?.paused);
+  if (waits) lane.notes.push({ kind: 'waiting', request });
 }
 
 function isInHand(lane: LaneState, requestId: string): boolean {

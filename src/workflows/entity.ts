@@ -52,8 +52,13 @@ export class Entity {
 
   /** Views arrive from two lanes: the record's sequence number says which is newer. */
   see(view: RecordView | null): void {
-    if (view && view.seq >= (this.lane.view?.seq ?? 0)) this.lane.view = view;
+    this.take(view);
     this.publish();
+  }
+
+  /** Like `see`, where the next publication is about to come anyway: each is an event. */
+  take(view: RecordView | null): void {
+    if (view && view.seq >= (this.lane.view?.seq ?? 0)) this.lane.view = view;
   }
 
   /** Record, policy and Schedule as they are. Trouble is kept in the state, and the lanes wait for it to clear. */

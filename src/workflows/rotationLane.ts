@@ -1,5 +1,5 @@
 /** The lane that takes one request after the other and runs the rotation. */
-import { uuid4 } from '@temporalio/workflow';
+import { metricMeter, uuid4 } from '@temporalio/workflow';
 import { decide, leakedVersions, retryDelayMs } from '../domain/decisions.js';
 import { renewAtMs } from '../domain/expiry.js';
 import type { ActiveRotation, QueuedRequest } from '../domain/lane.js';
@@ -27,7 +27,10 @@ export async function rotationLane(entity: Entity): Promise<void> {
   const { lane } = entity;
   while (!entity.stopping()) {
     if (lane.trouble || lane.reload) {
-      if (await entity.load()) continue;
+      if (await entity.load()) {
+        afterLoad(entity);
+        continue;
+      }
       await entity.wait(() => entity.stopping() || lane.reload, Date.now() + TROUBLE_PAUSE_MS, 'load again');
       continue;
     }
@@ -84,7 +87,7 @@ function enqueueOwn(entity: Entity): void {
   if (lane.retry && lane.retry.atMs <= Date.now()) {
     begin(entity, lane.retry.request, []);
   } else if (current) {
-    lane.queue.push({ request: expiryRequest(current), acceptedAtMs: Date.now() });
+    lane.queue.push({ request: expiryRequest(current), acceptedAtMs: Date.now(), leakNoted: true });
   }
 }
 
@@ -105,6 +108,7 @@ async function takeRequest(entity: Entity): Promise<boolean> {
       return true;
     case 'skip':
       if (request.source === 'schedule') lane.reload = true;
+      count(entity, request, 'skipped');
       await entity.answer(request, 'skipped', { because: decided.because });
       return true;
     case 'kill-old':
@@ -175,9 +179,31 @@ export function joinActive(entity: Entity): void {
   }
 }
 
-export function noteLeak(entity: Entity, request: RotationRequest): void {
-  const versions = leakedVersions(request, entity.lane.view);
-  if (versions.length > 0) entity.lane.notes.push({ kind: 'leaked', versions });
+/** What leaked is what was alive when the request was accepted; before the first load that is not known yet. */
+export function noteLeaks(entity: Entity): void {
+  const { lane } = entity;
+  if (!lane.view) return;
+  const open = lane.queue.filter((q) => !q.leakNoted && q.request.reason === 'compromise');
+  for (const { request } of open) {
+    const versions = leakedVersions(request, lane.view);
+    if (versions.length > 0) lane.notes.push({ kind: 'leaked', versions });
+  }
+  lane.queue = lane.queue.map((q) => ({ ...q, leakNoted: true }));
+}
+
+/** Requests that an earlier run had accepted and could not begin. */
+function afterLoad(entity: Entity): void {
+  const { lane } = entity;
+  const inHand = [
+    ...lane.queue.map((q) => q.request),
+    ...(lane.active ? [lane.active.request, ...lane.active.joined] : []),
+  ];
+  for (const request of lane.view?.waiting ?? []) {
+    const known =
+      inHand.some((r) => r.requestId === request.requestId) || hasSeen(lane.seen, request.requestId, Date.now());
+    if (!known) lane.queue.push({ request, acceptedAtMs: Date.now(), leakNoted: false });
+  }
+  noteLeaks(entity);
 }
 
 async function runActive(entity: Entity, active: ActiveRotation): Promise<void> {
@@ -194,7 +220,11 @@ async function runActive(entity: Entity, active: ActiveRotation): Promise<void> 
     if (error instanceof AlreadyEnded) return end(entity, error.rotation.outcome, error.rotation.error);
     if (error instanceof Adopt) {
       lane.queue.unshift(
-        ...[active.request, ...active.joined].map((request) => ({ request, acceptedAtMs: active.startedAtMs })),
+        ...[active.request, ...active.joined].map((request) => ({
+          request,
+          acceptedAtMs: active.startedAtMs,
+          leakNoted: true,
+        })),
       );
       return resume(entity, error.operation, []);
     }
@@ -222,9 +252,18 @@ async function end(
   const request = active.request;
   lane.retry = again ? { request, failures, atMs: Date.now() + retryDelayMs(failures) } : null;
   lane.active = null;
+  count(entity, request, outcome);
   for (const joined of active.joined) lane.notes.push({ kind: 'seen', requestId: joined.requestId, atMs: Date.now() });
   entity.publish();
   for (const each of [request, ...active.joined]) await entity.answer(each, outcome, error ? { error } : {});
+}
+
+/** `keyturn_rotations_total` of the worker's metrics; not counted again on replay. */
+function count(entity: Entity, { reason, source }: RotationRequest, outcome: string): void {
+  const { credentialId: credential } = entity.lane;
+  metricMeter
+    .createCounter('keyturn_rotations', '', 'Rotations that have ended.')
+    .add(1, { credential, outcome, reason, source });
 }
 
 /** Checked at acceptance; the record decides for good. */

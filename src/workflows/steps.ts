@@ -128,7 +128,7 @@ export class BoundSteps implements Steps {
       const rotation = { operationId, requestId, reason, source, startedAtMs, steps: [...steps, own] };
       return repeatable(this.summary('new key current, old key into grace')).publish({ ...input, verified, rotation });
     });
-    this.entity.see(view);
+    this.entity.take(view);
   }
 
   /** One attempt for each leaked version; what does not succeed is the housekeeping lane's debt. */
@@ -222,6 +222,8 @@ export class BoundSteps implements Steps {
         return this.park(attempts + 4, retryAfterMs);
       case 'transient':
         if (step === 'rotate') this.patch({ recovering: true });
+        if (step === 'plan' && attempts === 1)
+          this.entity.lane.notes.push({ kind: 'waiting', request: this.active.request });
         await this.park(attempts, retryAfterMs);
         if (code !== 'KT-CONFLICT') return;
         await this.entity.load();

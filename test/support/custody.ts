@@ -74,6 +74,7 @@ export function record(
     debts: [],
     acknowledged: [],
     paused: null,
+    waiting: [],
     capabilityLost: null,
     lostProofs: null,
     seen: [],

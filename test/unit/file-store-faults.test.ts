@@ -1,22 +1,37 @@
 /** What a disk can do to the file store; the file system's calls fail on demand, everything else is real. */
 import type * as fs from 'node:fs/promises';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { sealedObjects } from '../../src/custody/objects.js';
 import { openFileStore } from '../../src/stores/file.js';
+import { encodeSnapshot } from '../../src/stores/snapshot.js';
 import { newKeys, temporaryFolder } from '../support/custody.js';
 
 type Fault = { readonly call: 'open' | 'writeFile' | 'link' | 'syncFile' | 'syncFolder'; readonly code: string };
-const disk = vi.hoisted(() => ({ fault: null as Fault | null }));
+const disk = vi.hoisted(() => ({
+  fault: null as Fault | null,
+  /** What happens while a process sleeps right before this call; once. */
+  asleep: null as { readonly before: 'link' | 'readFile'; readonly meanwhile: () => Promise<unknown> } | null,
+}));
 
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof fs>();
   const fail = (call: Fault['call']): void => {
     if (disk.fault?.call === call) throw Object.assign(new Error(disk.fault.code), { code: disk.fault.code });
   };
+  const sleepBefore = async (call: 'link' | 'readFile'): Promise<void> => {
+    if (disk.asleep?.before !== call) return;
+    const { meanwhile } = disk.asleep;
+    disk.asleep = null;
+    await meanwhile();
+  };
   return {
     ...real,
+    readFile: async (path: string) => {
+      await sleepBefore('readFile');
+      return real.readFile(path);
+    },
     open: async (path: string, flags: string | number, mode?: number) => {
       const writing = typeof flags === 'string' && flags.startsWith('w');
       if (writing) fail('open');
@@ -35,6 +50,7 @@ vi.mock('node:fs/promises', async (original) => {
     },
     link: async (from: string, to: string) => {
       fail('link');
+      await sleepBefore('link');
       return real.link(from, to);
     },
   };
@@ -42,6 +58,7 @@ vi.mock('node:fs/promises', async (original) => {
 
 beforeEach(() => {
   disk.fault = null;
+  disk.asleep = null;
 });
 
 const cases: readonly (Fault & { readonly says: RegExp })[] = [
@@ -94,5 +111,62 @@ describe('file store on a failing disk', () => {
       code: 'KT-STORE-UNAVAILABLE',
       message: expect.stringContaining('disk is full'),
     });
+  });
+});
+
+describe('file store and processes that sleep', () => {
+  async function writeOn(path: string, times: number): Promise<string> {
+    const store = await openFileStore({ path });
+    let etag = (await store.read('a'))?.etag ?? null;
+    for (let i = 0; i < times; i++) etag = await store.write('a', Buffer.from(`later ${i}`), etag);
+    return etag ?? '';
+  }
+
+  test('a writer that slept until its slot was pruned is not told that it has written, and nobody reads what it wrote', async () => {
+    const path = await temporaryFolder();
+    const store = await openFileStore({ path });
+    const etag = await store.write('a', Buffer.from('one'), null);
+    disk.asleep = { before: 'link', meanwhile: () => writeOn(path, 20) };
+    await expect(store.write('a', Buffer.from('stale'), etag)).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(await store.read('a')).toEqual({ bytes: Buffer.from('later 19'), etag: '21' });
+    expect(await readdir(join(path, 'objects', 'a'))).not.toContain('2');
+  });
+
+  test('a writer that slept while its slot was taken sees a conflict', async () => {
+    const path = await temporaryFolder();
+    const store = await openFileStore({ path });
+    const etag = await store.write('a', Buffer.from('one'), null);
+    disk.asleep = { before: 'link', meanwhile: () => writeOn(path, 5) };
+    await expect(store.write('a', Buffer.from('stale'), etag)).rejects.toMatchObject({ kind: 'conflict' });
+  });
+
+  test('a reader that slept until its snapshot was pruned reads the newest', async () => {
+    const path = await temporaryFolder();
+    const store = await openFileStore({ path });
+    await store.write('a', Buffer.from('one'), null);
+    disk.asleep = { before: 'readFile', meanwhile: () => writeOn(path, 20) };
+    expect(await store.read('a')).toEqual({ bytes: Buffer.from('later 19'), etag: '21' });
+  });
+
+  test('a reader that slept does not read what was put into a pruned slot', async () => {
+    const path = await temporaryFolder();
+    const store = await openFileStore({ path });
+    await store.write('a', Buffer.from('one'), null);
+    const stray = async (): Promise<void> => {
+      await writeOn(path, 20);
+      await writeFile(join(path, 'objects', 'a', '1'), encodeSnapshot(Buffer.from('stray')));
+    };
+    disk.asleep = { before: 'readFile', meanwhile: stray };
+    expect((await store.read('a'))?.bytes.toString()).toBe('later 19');
+  });
+
+  test('removals by several processes at once leave the object removed', async () => {
+    const path = await temporaryFolder();
+    const store = await openFileStore({ path });
+    await store.write('a', Buffer.from('one'), null);
+    disk.asleep = { before: 'link', meanwhile: async () => (await openFileStore({ path })).remove('a') };
+    await store.remove('a');
+    expect(await store.read('a')).toBeUndefined();
+    expect(await store.write('a', Buffer.from('two'), null)).toBe('3');
   });
 });

@@ -33,7 +33,11 @@ describe('scrubber', () => {
   test('leaves any other text as it is', () => {
     const scrubber = createScrubber();
     scrubber.add(new Secret('S3CRET-VALUE-OF-A-KEY'));
-    fc.assert(fc.property(fc.string(), (text) => scrubber.scrub(text) === text));
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(scrubber.scrub(text)).toBe(text);
+      }),
+    );
   });
 
   test('no registered secret survives, wherever it stands', () => {

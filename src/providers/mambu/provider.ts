@@ -89,7 +89,7 @@ export function mambuProvider(deps: MambuProviderDeps): Provider<MambuSettings> 
     settings: mambuSettingsSchema,
     secretFields: {
       apiKey: { env: 'KEYTURN_API_KEY', required: true },
-      secretKey: { env: 'KEYTURN_SECRET_KEY', required: false },
+      secretKey: { env: null, required: false },
     },
     capability,
     identity: ({ baseUrl, consumerId, strategy }) => ({ provider: 'mambu', baseUrl, account: consumerId, strategy }),

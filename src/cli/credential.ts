@@ -1,0 +1,12 @@
+import type { Config, CredentialConfig } from '../config.js';
+import { KeyturnError } from '../domain/errors.js';
+import { nearest } from '../providers/schemas.js';
+
+/** The credential that a command line names. @throws KeyturnError KT-UNKNOWN-CREDENTIAL */
+export function credentialOf(config: Config, credentialId: string): CredentialConfig {
+  const found = config.credentials.get(credentialId);
+  if (found !== undefined) return found;
+  const meant = nearest(credentialId, [...config.credentials.keys()]);
+  const mend = meant === undefined ? {} : { hint: `Did you mean ${meant}?` };
+  throw new KeyturnError('KT-UNKNOWN-CREDENTIAL', `there is no credential ${credentialId} in ${config.file}`, mend);
+}

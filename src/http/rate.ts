@@ -1,0 +1,25 @@
+/** A token bucket: `burst` at once, then `perSecond`. Two numbers of memory, whoever sends. */
+export interface TokenBucket {
+  /** 0 when a token was there and is taken, else the milliseconds until there is one. */
+  take(): number;
+}
+
+export function createBucket(options: {
+  readonly burst: number;
+  readonly perSecond: number;
+  now?(): number;
+}): TokenBucket {
+  const { burst, perSecond, now = () => performance.now() } = options;
+  let tokens = burst;
+  let filledAtMs = now();
+  return {
+    take: () => {
+      const nowMs = now();
+      tokens = Math.min(burst, tokens + ((nowMs - filledAtMs) * perSecond) / 1_000);
+      filledAtMs = nowMs;
+      if (tokens < 1) return Math.ceil(((1 - tokens) * 1_000) / perSecond);
+      tokens -= 1;
+      return 0;
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import type { KeyturnClient } from '../client.js';
+import type { CredentialState } from '../contract.js';
+import { KeyturnError } from '../domain/errors.js';
+import { within } from './within.js';
+
+/** A credential whose workflow does not answer, in a list of those that do. */
+export interface UnansweredState {
+  readonly credentialId: string;
+  readonly error: { readonly code: string; readonly message: string; readonly hint: string };
+}
+export type ListedState = CredentialState | UnansweredState;
+
+/** A query that hangs takes its place for as long as the client waits: so many at once, and all of them within this time. */
+const AT_ONCE = 16;
+const ALL_WITHIN_MS = 5_000;
+
+/** One entry for each id, in their order. */
+export async function readStates(
+  client: Pick<KeyturnClient, 'state'>,
+  credentialIds: readonly string[],
+): Promise<readonly ListedState[]> {
+  const deadlineMs = performance.now() + ALL_WITHIN_MS;
+  const answers: ListedState[] = [];
+  const left = credentialIds.entries();
+  async function readOn(): Promise<void> {
+    for (const [index, credentialId] of left) answers[index] = await readOne(client, credentialId, deadlineMs);
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, readOn));
+  return answers;
+}
+
+async function readOne(
+  client: Pick<KeyturnClient, 'state'>,
+  credentialId: string,
+  deadlineMs: number,
+): Promise<ListedState> {
+  const leftMs = deadlineMs - performance.now();
+  try {
+    if (leftMs <= 0) throw noAnswer();
+    return await within(client.state(credentialId), leftMs, noAnswer);
+  } catch (error) {
+    if (!(error instanceof KeyturnError)) throw error;
+    const { code, message, hint } = error;
+    return { credentialId, error: { code, message, hint } };
+  }
+}
+
+const noAnswer = (): KeyturnError => new KeyturnError('KT-NO-WORKER', `no answer within ${ALL_WITHIN_MS / 1_000} s`);

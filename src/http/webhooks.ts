@@ -1,0 +1,143 @@
+/** `POST /webhooks/mambu` and `/webhooks/mambu/:credentialId`: 202 once Temporal has the signal. */
+import { type Context, Hono } from 'hono';
+import type { KeyturnClient } from '../client.js';
+import type { Config, CredentialConfig } from '../config.js';
+import { KeyturnError } from '../domain/errors.js';
+import type { Logger } from '../telemetry/log.js';
+import { type ServerMetrics, webhookReasons } from '../telemetry/metrics.js';
+import { type IsAuthentic, type ResolveSecret, webhookAuthenticator } from './auth.js';
+import { answered, refused } from './envelope.js';
+import { createBucket } from './rate.js';
+import { type RefusalReason, refusalLog, refusals } from './webhook-refusals.js';
+import { isAcceptedType, readBody, requestIdFor } from './webhook-request.js';
+import { webhookTargets } from './webhook-targets.js';
+import { within } from './within.js';
+
+export interface WebhookDeps {
+  readonly config: Config;
+  readonly resolveSecret: ResolveSecret;
+  readonly client: Pick<KeyturnClient, 'requestRotation'>;
+  readonly log: Logger;
+  readonly metrics: ServerMetrics;
+}
+
+/** Senders without the secret share one bucket, so they cannot starve those that have it. */
+const unauthenticatedRate = { burst: 60, perSecond: 2 };
+/** What one Temporal server takes in; a deluge beyond it is the sender's to hold back. */
+const authenticatedRate = { burst: 2_000, perSecond: 300 };
+
+/** Mambu waits a few seconds; a request that Temporal takes later is the same one as its retry. */
+const ACCEPT_WITHIN_MS = 3_000;
+const RETRY_AFTER_SECONDS = 5;
+
+interface Accepted {
+  readonly credentialId: string;
+  readonly requestId: string;
+  readonly workflowId: string;
+}
+
+type Verdict =
+  | { readonly reason: 'accepted'; readonly requests: readonly [Accepted, ...Accepted[]] }
+  | { readonly reason: RefusalReason; readonly retryAfterSeconds?: number };
+
+/** @throws KeyturnError KT-SECRET-MISSING */
+export async function webhookRoutes(deps: WebhookDeps): Promise<Hono> {
+  const { config, client, log, metrics } = deps;
+  const isAuthentic = await webhookAuthenticator(config.webhooks.mambu, deps.resolveSecret);
+  const targets = webhookTargets(config);
+  const unauthenticated = createBucket(unauthenticatedRate);
+  const authenticated = createBucket(authenticatedRate);
+  const logRefusal = refusalLog(log);
+
+  async function decide(request: Request, credentialId: string | undefined): Promise<Verdict> {
+    if (request.method !== 'POST') return { reason: 'method-not-allowed' };
+    const stranger = strangerReason(isAuthentic, request.headers);
+    const waitMs = (stranger === null ? authenticated : unauthenticated).take();
+    if (waitMs > 0) {
+      const reason = stranger === null ? 'rate-limited' : 'rate-limited-unauthenticated';
+      return { reason, retryAfterSeconds: Math.ceil(waitMs / 1_000) };
+    }
+    if (stranger !== null) return { reason: stranger };
+    if (!isAcceptedType(request.headers.get('content-type'))) return { reason: 'unsupported-type' };
+    const body = await readBody(request);
+    if (typeof body === 'string') return { reason: body };
+    const consumerId = consumerOf(request);
+    if (credentialId === undefined && consumerId === null) return { reason: 'consumer-missing' };
+    const meant =
+      credentialId === undefined ? targets.byConsumer(consumerId ?? '') : targets.byPath(credentialId, consumerId);
+    const idempotencyKey = request.headers.get('x-notifications-idempotency-key');
+    return ask(meant.map((one) => ({ one, requestId: requestIdFor(one, idempotencyKey, body) })));
+  }
+
+  /** All or none: where Temporal has taken some only, the retry has the same ids. */
+  async function ask(wanted: readonly { one: CredentialConfig; requestId: string }[]): Promise<Verdict> {
+    const requests = wanted.map(async ({ one: { credentialId }, requestId }): Promise<Accepted> => {
+      const request = { requestId, reason: 'routine', source: 'webhook' } as const;
+      const asking = client.requestRotation(credentialId, request);
+      const { workflowId } = await within(asking, ACCEPT_WITHIN_MS, tooLate);
+      log.info({ credentialId, requestId, workflowId }, 'a webhook asks for a rotation');
+      return { credentialId, requestId, workflowId };
+    });
+    const settled = await Promise.allSettled(requests);
+    for (const one of settled) {
+      if (one.status === 'fulfilled') continue;
+      if (!(one.reason instanceof KeyturnError)) throw one.reason;
+      log.warn({ err: one.reason }, 'a webhook could not be passed on');
+      return { reason: 'temporal-unreachable', retryAfterSeconds: RETRY_AFTER_SECONDS };
+    }
+    const [first, ...rest] = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    return first === undefined ? { reason: 'unknown-consumer' } : { reason: 'accepted', requests: [first, ...rest] };
+  }
+
+  async function handle(c: Context): Promise<Response> {
+    const startedAtMs = performance.now();
+    const count = (reason: Parameters<ServerMetrics['webhook']>[0]) =>
+      metrics.webhook(reason, (performance.now() - startedAtMs) / 1_000);
+    try {
+      const verdict = await decide(c.req.raw, c.req.param('credentialId'));
+      count(verdict.reason);
+      if (verdict.reason !== 'accepted') {
+        logRefusal(verdict.reason, { consumerId: consumerOf(c.req.raw), from: senderOf(c) });
+      }
+      return answer(c, verdict, config);
+    } catch (error) {
+      count('internal');
+      throw error;
+    }
+  }
+
+  return new Hono().all('/webhooks/mambu', handle).all('/webhooks/mambu/:credentialId', handle);
+}
+
+function strangerReason(
+  isAuthentic: IsAuthentic | null,
+  headers: Headers,
+): 'auth-not-configured' | 'unauthenticated' | null {
+  if (isAuthentic === null) return 'auth-not-configured';
+  return isAuthentic(headers) ? null : 'unauthenticated';
+}
+
+function answer(c: Context, verdict: Verdict, config: Config): Response {
+  if (verdict.reason === 'accepted') {
+    const { requests } = verdict;
+    return answered(c, { ...requests[0], requests }, webhookReasons.accepted);
+  }
+  const { reason, retryAfterSeconds } = verdict;
+  if (retryAfterSeconds !== undefined) c.header('Retry-After', String(retryAfterSeconds));
+  if (reason === 'method-not-allowed') c.header('Allow', 'POST');
+  if (reason === 'unauthenticated' && config.webhooks.mambu?.kind === 'basic') {
+    c.header('WWW-Authenticate', 'Basic realm="keyturn"');
+  }
+  return refused(c, webhookReasons[reason], refusals[reason]);
+}
+
+/** An empty header says as much as none. */
+const consumerOf = ({ headers }: Request): string | null => headers.get('apiConsumerId') || null;
+
+const tooLate = (): KeyturnError =>
+  new KeyturnError('KT-TEMPORAL-UNREACHABLE', `Temporal has not answered within ${ACCEPT_WITHIN_MS} ms`);
+
+/** Null where there is no socket. */
+function senderOf(c: Context<{ Bindings: { incoming?: { socket: { remoteAddress?: string } } } }>): string | null {
+  return c.env?.incoming?.socket.remoteAddress ?? null;
+}

@@ -1,0 +1,173 @@
+/** One Temporal Schedule per credential that has one in keyturn.yaml: what it should be, what it is, and the way from here to there. */
+import { ScheduleAlreadyRunning, ScheduleNotFoundError, type ScheduleDescription } from '@temporalio/client';
+import type { KeyturnClient } from './client.js';
+import type { Config } from './config.js';
+import { scheduleId } from './contract.js';
+import { KeyturnError } from './domain/errors.js';
+import { desiredSchedule, differences, type DesiredSchedule } from './schedule-spec.js';
+
+export type ScheduleChange =
+  | { readonly do: 'create'; readonly credentialId: string; readonly desired: DesiredSchedule }
+  | {
+      readonly do: 'update';
+      readonly credentialId: string;
+      readonly desired: DesiredSchedule;
+      readonly differs: readonly string[];
+    }
+  /** The credential has no `schedule` any more. */
+  | { readonly do: 'delete'; readonly credentialId: string }
+  /** The credential is gone from keyturn.yaml, or back. */
+  | { readonly do: 'pause' | 'unpause'; readonly credentialId: string };
+
+/** Tells a Schedule that `apply` paused from one that an operator paused; the note that stood there before follows it. */
+const GONE_NOTE = 'paused by keyturn apply: not in keyturn.yaml';
+
+/**
+ * Brings the Schedules of this installation in line with the configuration. All is looked at before anything is changed; an existing
+ * Schedule keeps its paused state and note. Those of other installations are not touched.
+ * @param gone credentials that are not in the configuration any more, so far as they are known
+ * @throws KeyturnError KT-CONFLICT when a Schedule of another installation, or of nobody, has the id
+ */
+export async function reconcileSchedules(
+  client: KeyturnClient,
+  config: Config,
+  installationId: string,
+  { dryRun, gone = [] }: { readonly dryRun: boolean; readonly gone?: readonly string[] },
+): Promise<readonly ScheduleChange[]> {
+  const wanted = [...config.credentials.values()].map(async ({ credentialId, schedule }) => {
+    const found = await described(client, credentialId);
+    if (found !== null) refuseForeign(found, credentialId, installationId, schedule !== null);
+    if (schedule !== null) {
+      return changeOf(found, desiredSchedule(credentialId, schedule, config.temporal.taskQueue), credentialId);
+    }
+    return found !== null && isOwn(found, installationId) ? [{ do: 'delete', credentialId } as const] : [];
+  });
+  const listed = await ownSchedules(client, installationId);
+  const unwanted = [...new Set([...gone, ...listed])]
+    .filter((credentialId) => !config.credentials.has(credentialId))
+    .map(async (credentialId) => {
+      const found = await described(client, credentialId);
+      if (found === null || found.state.paused || !isOwn(found, installationId)) return [];
+      return [{ do: 'pause', credentialId } as const];
+    });
+  const changes = (await Promise.all([...wanted, ...unwanted])).flat();
+  if (!dryRun) for (const change of changes) await perform(client, installationId, change);
+  return changes;
+}
+
+/** Removes the Schedule of a credential that is closed for good. Resolves with whether there was one of this installation. */
+export async function removeSchedule(
+  client: KeyturnClient,
+  credentialId: string,
+  installationId: string,
+): Promise<boolean> {
+  const found = await described(client, credentialId);
+  if (found === null || !isOwn(found, installationId)) return false;
+  await handleOf(client, credentialId).delete();
+  return true;
+}
+
+function changeOf(
+  found: ScheduleDescription | null,
+  desired: DesiredSchedule,
+  credentialId: string,
+): readonly ScheduleChange[] {
+  if (found === null) return [{ do: 'create', credentialId, desired }];
+  const differs = differences(found, desired);
+  const isBack = found.state.paused && found.state.note?.startsWith(GONE_NOTE) === true;
+  return [
+    ...(differs.length > 0 ? [{ do: 'update', credentialId, desired, differs } as const] : []),
+    ...(isBack ? [{ do: 'unpause', credentialId } as const] : []),
+  ];
+}
+
+async function perform(client: KeyturnClient, installationId: string, change: ScheduleChange): Promise<void> {
+  const { credentialId } = change;
+  const handle = handleOf(client, credentialId);
+  switch (change.do) {
+    case 'create':
+      return create(client, installationId, credentialId, change.desired);
+    case 'update':
+      return handle.update(({ state: { paused, note, remainingActions } }) => ({
+        ...change.desired,
+        state: {
+          paused,
+          ...(note === undefined ? {} : { note }),
+          ...(remainingActions === undefined ? {} : { remainingActions }),
+        },
+      }));
+    case 'delete':
+      return handle.delete();
+    case 'pause': {
+      const { note = '' } = (await handle.describe()).state;
+      return handle.pause(note === '' ? GONE_NOTE : `${GONE_NOTE}; ${note}`);
+    }
+    case 'unpause': {
+      const { note = '' } = (await handle.describe()).state;
+      return handle.unpause(note.slice(`${GONE_NOTE}; `.length) || 'unpaused by keyturn apply');
+    }
+    default:
+      return change satisfies never;
+  }
+}
+
+async function create(
+  client: KeyturnClient,
+  installationId: string,
+  credentialId: string,
+  desired: DesiredSchedule,
+): Promise<void> {
+  try {
+    await client.temporal.schedule.create({
+      ...desired,
+      scheduleId: scheduleId(credentialId),
+      memo: { installationId, credentialId },
+    });
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    throw new KeyturnError('KT-CONFLICT', `the Schedule ${scheduleId(credentialId)} was made by somebody else just now`);
+  }
+}
+
+function refuseForeign(
+  found: ScheduleDescription,
+  credentialId: string,
+  installationId: string,
+  isWanted: boolean,
+): void {
+  if (isOwn(found, installationId) || !isWanted) return;
+  const owner = found.memo?.installationId;
+  const whose = typeof owner === 'string' ? `installation ${owner}` : 'nobody that keyturn knows';
+  throw new KeyturnError(
+    'KT-CONFLICT',
+    `the Schedule ${scheduleId(credentialId)} belongs to ${whose}, this is installation ${installationId}: nothing was changed`,
+    { hint: 'Give the credential another id, use another namespace, or delete that Schedule if it is a leftover.' },
+  );
+}
+
+function isOwn({ memo }: Pick<ScheduleDescription, 'memo'>, installationId: string): boolean {
+  return memo?.installationId === installationId;
+}
+
+/** From Temporal's list, which may be a second late: whoever knows an id better passes it as `gone`. */
+async function ownSchedules(client: KeyturnClient, installationId: string): Promise<readonly string[]> {
+  const prefix = scheduleId('');
+  const ids: string[] = [];
+  for await (const { scheduleId: id, memo } of client.temporal.schedule.list()) {
+    if (id.startsWith(prefix) && memo?.installationId === installationId) ids.push(id.slice(prefix.length));
+  }
+  return ids;
+}
+
+async function described(client: KeyturnClient, credentialId: string): Promise<ScheduleDescription | null> {
+  try {
+    return await handleOf(client, credentialId).describe();
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return null;
+    throw error;
+  }
+}
+
+function handleOf(client: KeyturnClient, credentialId: string): ReturnType<typeof client.temporal.schedule.getHandle> {
+  return client.temporal.schedule.getHandle(scheduleId(credentialId));
+}
