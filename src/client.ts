@@ -232,8 +232,21 @@ export class KeyturnClient {
     );
   }
 
-  /** Temporal's errors in keyturn's words, and never longer than an operator waits. */
-  private async asked<T>(credentialId: string, ask: () => Promise<T>): Promise<T> {
+  /** Whether a worker has polled the task queue in the last minutes; one that was killed since still counts. */
+  async hasWorker(): Promise<boolean> {
+    const { namespace } = this.temporal.options;
+    const described = await this.asked('all credentials', () =>
+      this.temporal.workflowService.describeTaskQueue({
+        namespace,
+        taskQueue: { name: this.taskQueue },
+        taskQueueType: 1,
+      }),
+    );
+    return (described.pollers ?? []).length > 0;
+  }
+
+  /** Temporal's errors in keyturn's words, and never longer than an operator waits. `credentialId` is for messages. */
+  async asked<T>(credentialId: string, ask: () => Promise<T>): Promise<T> {
     try {
       return await this.temporal.connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, ask);
     } catch (error) {

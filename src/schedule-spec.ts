@@ -5,10 +5,8 @@ import type {
   DayOfWeek,
   Month,
   ScheduleDescription,
-  ScheduleOptions,
-  ScheduleOptionsStartWorkflowAction,
+  ScheduleSpecDescription,
 } from '@temporalio/client';
-import type { Workflow } from '@temporalio/common';
 import type { ScheduleSpec } from './config.js';
 import { workflowNames } from './contract.js';
 import { parseCron } from './domain/cron.js';
@@ -39,11 +37,19 @@ const daysOfWeek = [
   'SATURDAY',
 ] as const satisfies readonly DayOfWeek[];
 
-type Described = Pick<ScheduleDescription, 'spec' | 'action' | 'policies'>;
-
-export interface DesiredSchedule extends Pick<ScheduleOptions, 'spec'> {
-  readonly action: ScheduleOptionsStartWorkflowAction<Workflow>;
-  readonly policies: Required<NonNullable<ScheduleOptions['policies']>>;
+/** Durations are milliseconds. */
+export interface DesiredSchedule {
+  readonly spec: { readonly calendars: CalendarSpecDescription[]; readonly timezone: string; readonly jitter: number };
+  readonly action: {
+    readonly type: 'startWorkflow';
+    readonly workflowType: string;
+    readonly workflowId: string;
+    readonly taskQueue: string;
+    readonly args: [{ readonly credentialId: string }];
+    readonly workflowExecutionTimeout: number;
+    readonly staticSummary: string;
+  };
+  readonly policies: { readonly overlap: 'SKIP'; readonly catchupWindow: number; readonly pauseOnFailure: boolean };
 }
 
 /**
@@ -67,18 +73,42 @@ export function desiredSchedule(credentialId: string, schedule: ScheduleSpec, ta
   };
 }
 
-/** What a hand edit or a changed keyturn.yaml has made different: `spec`, `action`, `policies`. */
-export function differences(found: Described, desired: DesiredSchedule): readonly string[] {
-  const parts = ['spec', 'action', 'policies'] as const;
-  const is = comparable(found);
-  const should = comparable(asDescribed(desired));
-  return parts.filter((part) => !isDeepStrictEqual(is[part], should[part]));
+export type SchedulePart = 'spec' | 'action' | 'policies';
+
+/** What a changed keyturn.yaml or a hand edit has made different. */
+export function differences(
+  found: Pick<ScheduleDescription, SchedulePart>,
+  desired: DesiredSchedule,
+): readonly SchedulePart[] {
+  const isSame: Record<SchedulePart, boolean> = {
+    spec: isDeepStrictEqual(comparableSpec(found.spec), comparableSpec(desired.spec)),
+    action: isDeepStrictEqual(comparableAction(found.action), comparableAction(desired.action)),
+    policies: isDeepStrictEqual(found.policies, desired.policies),
+  };
+  return (['spec', 'action', 'policies'] as const).filter((part) => !isSame[part]);
 }
 
-type Calendar = Omit<CalendarSpecDescription, 'comment'> & { readonly comment: string };
+function comparableSpec(spec: ScheduleSpecDescription): object {
+  return {
+    calendars: (spec.calendars ?? []).map((calendar) => ({ ...calendar, comment: '' })),
+    timezone: spec.timezone ?? '',
+    jitter: spec.jitter ?? 0,
+    intervals: spec.intervals ?? [],
+    skip: spec.skip ?? [],
+    startAt: spec.startAt ?? null,
+    endAt: spec.endAt ?? null,
+  };
+}
 
-/** The cron as Temporal's own calendar; parsed by the rules that Temporal reads cron by. */
-function calendarOf(cron: string): Calendar {
+function comparableAction(action: DesiredSchedule['action'] | ScheduleDescription['action']): object {
+  const { workflowType, workflowId, taskQueue, args, staticSummary, workflowExecutionTimeout } = action;
+  const runTimeout = 'workflowRunTimeout' in action ? (action.workflowRunTimeout ?? 0) : 0;
+  const retry = 'retry' in action ? (action.retry ?? null) : null;
+  return { workflowType, workflowId, taskQueue, args, staticSummary, workflowExecutionTimeout, runTimeout, retry };
+}
+
+/** The cron as Temporal's own calendar; `parseCron` reads it by the rules that Temporal reads cron by. */
+function calendarOf(cron: string): CalendarSpecDescription {
   const { times, daysOfMonth, months: monthNumbers, daysOfWeek: dayNumbers } = parseCron(cron);
   return {
     second: ranges([0], Number),
@@ -92,8 +122,11 @@ function calendarOf(cron: string): Calendar {
   };
 }
 
-/** Runs of neighbours: 1,2,3,7 → 1–3, 7. */
-function ranges<Unit>(values: Iterable<number>, unit: (value: number) => Unit): { start: Unit; end: Unit; step: number }[] {
+/** Runs of neighbours: 1, 2, 3, 7 is 1–3 and 7. */
+function ranges<Unit>(
+  values: Iterable<number>,
+  unit: (value: number) => Unit,
+): { start: Unit; end: Unit; step: number }[] {
   const runs: { first: number; last: number }[] = [];
   for (const value of [...values].sort((a, b) => a - b)) {
     const run = runs.at(-1);
@@ -101,12 +134,4 @@ function ranges<Unit>(values: Iterable<number>, unit: (value: number) => Unit): 
     else runs.push({ first: value, last: value });
   }
   return runs.map(({ first, last }) => ({ start: unit(first), end: unit(last), step: 1 }));
-}
-
-function asDescribed({ spec, action, policies }: DesiredSchedule): Described {
-  throw new Error(String([spec, action, policies]));
-}
-
-function comparable(described: Described): Record<'spec' | 'action' | 'policies', unknown> {
-  throw new Error(String(described));
 }

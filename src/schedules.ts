@@ -1,10 +1,15 @@
 /** One Temporal Schedule per credential that has one in keyturn.yaml: what it should be, what it is, and the way from here to there. */
-import { ScheduleAlreadyRunning, ScheduleNotFoundError, type ScheduleDescription } from '@temporalio/client';
+import {
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  type ScheduleDescription,
+  type ScheduleHandle,
+} from '@temporalio/client';
 import type { KeyturnClient } from './client.js';
 import type { Config } from './config.js';
 import { scheduleId } from './contract.js';
 import { KeyturnError } from './domain/errors.js';
-import { desiredSchedule, differences, type DesiredSchedule } from './schedule-spec.js';
+import { desiredSchedule, differences, type DesiredSchedule, type SchedulePart } from './schedule-spec.js';
 
 export type ScheduleChange =
   | { readonly do: 'create'; readonly credentialId: string; readonly desired: DesiredSchedule }
@@ -12,9 +17,9 @@ export type ScheduleChange =
       readonly do: 'update';
       readonly credentialId: string;
       readonly desired: DesiredSchedule;
-      readonly differs: readonly string[];
+      readonly differs: readonly SchedulePart[];
     }
-  /** The credential has no `schedule` any more. */
+  /** The credential has no `schedule` any more, or is closed for good. */
   | { readonly do: 'delete'; readonly credentialId: string }
   /** The credential is gone from keyturn.yaml, or back. */
   | { readonly do: 'pause' | 'unpause'; readonly credentialId: string };
@@ -22,17 +27,25 @@ export type ScheduleChange =
 /** Tells a Schedule that `apply` paused from one that an operator paused; the note that stood there before follows it. */
 const GONE_NOTE = 'paused by keyturn apply: not in keyturn.yaml';
 
+export interface ReconcileOptions {
+  /** Only says what would change. */
+  readonly dryRun: boolean;
+  /** Credentials that are known to be gone from the configuration; Temporal's own list may be a second late. */
+  readonly gone?: readonly string[];
+  /** Deletes the Schedules of those that are gone; else they are paused. */
+  readonly prune?: boolean;
+}
+
 /**
  * Brings the Schedules of this installation in line with the configuration. All is looked at before anything is changed; an existing
  * Schedule keeps its paused state and note. Those of other installations are not touched.
- * @param gone credentials that are not in the configuration any more, so far as they are known
  * @throws KeyturnError KT-CONFLICT when a Schedule of another installation, or of nobody, has the id
  */
 export async function reconcileSchedules(
   client: KeyturnClient,
   config: Config,
   installationId: string,
-  { dryRun, gone = [] }: { readonly dryRun: boolean; readonly gone?: readonly string[] },
+  { dryRun, gone = [], prune = false }: ReconcileOptions,
 ): Promise<readonly ScheduleChange[]> {
   const wanted = [...config.credentials.values()].map(async ({ credentialId, schedule }) => {
     const found = await described(client, credentialId);
@@ -45,26 +58,18 @@ export async function reconcileSchedules(
   const listed = await ownSchedules(client, installationId);
   const unwanted = [...new Set([...gone, ...listed])]
     .filter((credentialId) => !config.credentials.has(credentialId))
-    .map(async (credentialId) => {
+    .map(async (credentialId): Promise<readonly ScheduleChange[]> => {
       const found = await described(client, credentialId);
-      if (found === null || found.state.paused || !isOwn(found, installationId)) return [];
-      return [{ do: 'pause', credentialId } as const];
+      if (found === null || !isOwn(found, installationId)) return [];
+      if (prune) return [{ do: 'delete', credentialId }];
+      return found.state.paused ? [] : [{ do: 'pause', credentialId }];
     });
   const changes = (await Promise.all([...wanted, ...unwanted])).flat();
-  if (!dryRun) for (const change of changes) await perform(client, installationId, change);
+  if (dryRun) return changes;
+  for (const change of changes) {
+    await client.asked(change.credentialId, () => perform(client, installationId, change));
+  }
   return changes;
-}
-
-/** Removes the Schedule of a credential that is closed for good. Resolves with whether there was one of this installation. */
-export async function removeSchedule(
-  client: KeyturnClient,
-  credentialId: string,
-  installationId: string,
-): Promise<boolean> {
-  const found = await described(client, credentialId);
-  if (found === null || !isOwn(found, installationId)) return false;
-  await handleOf(client, credentialId).delete();
-  return true;
 }
 
 function changeOf(
@@ -88,14 +93,7 @@ async function perform(client: KeyturnClient, installationId: string, change: Sc
     case 'create':
       return create(client, installationId, credentialId, change.desired);
     case 'update':
-      return handle.update(({ state: { paused, note, remainingActions } }) => ({
-        ...change.desired,
-        state: {
-          paused,
-          ...(note === undefined ? {} : { note }),
-          ...(remainingActions === undefined ? {} : { remainingActions }),
-        },
-      }));
+      return update(handle, change);
     case 'delete':
       return handle.delete();
     case 'pause': {
@@ -108,6 +106,24 @@ async function perform(client: KeyturnClient, installationId: string, change: Sc
     }
     default:
       return change satisfies never;
+  }
+}
+
+async function update(
+  handle: ScheduleHandle,
+  { credentialId, desired }: { readonly credentialId: string; readonly desired: DesiredSchedule },
+): Promise<void> {
+  try {
+    await handle.update(({ state: { paused, note, remainingActions } }) => ({
+      ...desired,
+      state: {
+        paused,
+        ...(note === undefined ? {} : { note }),
+        ...(remainingActions === undefined ? {} : { remainingActions }),
+      },
+    }));
+  } catch (error) {
+    throw refusal(error, credentialId);
   }
 }
 
@@ -124,8 +140,11 @@ async function create(
       memo: { installationId, credentialId },
     });
   } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    throw new KeyturnError('KT-CONFLICT', `the Schedule ${scheduleId(credentialId)} was made by somebody else just now`);
+    if (!(error instanceof ScheduleAlreadyRunning)) throw refusal(error, credentialId);
+    throw new KeyturnError(
+      'KT-CONFLICT',
+      `the Schedule ${scheduleId(credentialId)} was made by somebody else just now`,
+    );
   }
 }
 
@@ -149,25 +168,32 @@ function isOwn({ memo }: Pick<ScheduleDescription, 'memo'>, installationId: stri
   return memo?.installationId === installationId;
 }
 
-/** From Temporal's list, which may be a second late: whoever knows an id better passes it as `gone`. */
 async function ownSchedules(client: KeyturnClient, installationId: string): Promise<readonly string[]> {
   const prefix = scheduleId('');
-  const ids: string[] = [];
-  for await (const { scheduleId: id, memo } of client.temporal.schedule.list()) {
-    if (id.startsWith(prefix) && memo?.installationId === installationId) ids.push(id.slice(prefix.length));
-  }
-  return ids;
+  return client.asked('all credentials', async () => {
+    const ids: string[] = [];
+    for await (const { scheduleId: id, memo } of client.temporal.schedule.list()) {
+      if (id.startsWith(prefix) && memo?.installationId === installationId) ids.push(id.slice(prefix.length));
+    }
+    return ids;
+  });
 }
 
 async function described(client: KeyturnClient, credentialId: string): Promise<ScheduleDescription | null> {
   try {
-    return await handleOf(client, credentialId).describe();
+    return await client.asked(credentialId, () => handleOf(client, credentialId).describe());
   } catch (error) {
     if (error instanceof ScheduleNotFoundError) return null;
     throw error;
   }
 }
 
-function handleOf(client: KeyturnClient, credentialId: string): ReturnType<typeof client.temporal.schedule.getHandle> {
+function handleOf(client: KeyturnClient, credentialId: string): ScheduleHandle {
   return client.temporal.schedule.getHandle(scheduleId(credentialId));
+}
+
+/** A time zone that is known here need not be known to Temporal's server. The message quotes nothing but the Schedule. */
+function refusal(error: unknown, credentialId: string): unknown {
+  if (!(error instanceof TypeError)) return error;
+  return new KeyturnError('KT-CONFIG', `Temporal does not take the schedule of ${credentialId}: ${error.message}`);
 }

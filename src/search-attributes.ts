@@ -26,7 +26,14 @@ export interface SearchAttributesReport {
   readonly why: string | null;
 }
 
-const names: readonly AttributeName[] = ['KeyturnCredential', 'KeyturnProvider', 'KeyturnStatus', 'KeyturnVersion', 'KeyturnNextRotation', 'KeyturnExpires'];
+const names: readonly AttributeName[] = [
+  'KeyturnCredential',
+  'KeyturnProvider',
+  'KeyturnStatus',
+  'KeyturnVersion',
+  'KeyturnNextRotation',
+  'KeyturnExpires',
+];
 
 /** Registers what is missing, as far as it is permitted. Never throws: without them lists are poorer, and nothing else. */
 export async function ensureSearchAttributes(
@@ -65,7 +72,10 @@ function commandFor(missing: readonly AttributeName[]): string {
   return `temporal operator search-attribute create ${flags}`;
 }
 
-async function listed(connection: OperatorConnection, namespace: string): Promise<Readonly<Record<string, number>> | null> {
+async function listed(
+  connection: OperatorConnection,
+  namespace: string,
+): Promise<Readonly<Record<string, number>> | null> {
   try {
     return (await connection.operatorService.listSearchAttributes({ namespace })).customAttributes ?? {};
   } catch {

@@ -30,11 +30,12 @@ export class Engine {
     return this.deps.clock.now();
   }
 
-  /** @throws KeyturnError KT-NOT-IN-CONFIG, KT-NOT-IMPORTED; StepFailure KT-STORE-BEHIND, KT-STORE-FOREIGN */
+  /** @throws KeyturnError KT-NOT-IMPORTED; StepFailure KT-NOT-IN-CONFIG, KT-STORE-BEHIND, KT-STORE-FOREIGN */
   async open(input: Believed): Promise<Working> {
     const config = (await this.deps.config()).credentials.get(input.credentialId);
     if (!config)
-      throw new KeyturnError('KT-NOT-IN-CONFIG', `credential ${input.credentialId} is not in the configuration`);
+      // A rotation in hand waits: an entry that is gone by mistake must not end it half-way.
+      throw stop('trouble', 'KT-NOT-IN-CONFIG', `credential ${input.credentialId} is not in the configuration`);
     const provider = this.deps.provider(config.provider);
     const opened = await this.read(input);
     if (!opened) throw new KeyturnError('KT-NOT-IMPORTED', `no key of ${input.credentialId} has been imported`);

@@ -1,15 +1,8 @@
 import type { Note } from '../domain/lane.js';
 import { currentOf, type CredentialRecord, type RecordView, type RotationFacts } from '../domain/record.js';
 import { remember } from '../domain/seen.js';
-import {
-  acknowledged,
-  dropWaiting,
-  keepWaiting,
-  markLeaked,
-  rollBack,
-  rollbackRefusal,
-  setPaused,
-} from '../domain/transitions.js';
+import { acknowledged, dropWaiting, keepWaiting, markLeaked, setPaused } from '../domain/transitions.js';
+import { rollBack, rollbackRefusal } from '../domain/rollback.js';
 import type { Believed, StepInput } from './api.js';
 import type { Engine } from './engine.js';
 import { stop } from './failures.js';
@@ -53,7 +46,10 @@ export async function rollback(
   const nowMs = engine.now();
   const { policy } = w.config;
   const target = w.opened.record.versions.find((v) => v.version === input.toVersion);
-  if (target?.retirement?.state === 'held' && w.provider.restore) {
+  const graced = w.strategy.providerGraceMs !== null;
+  const refusalOf = (record: CredentialRecord): string | null =>
+    rollbackRefusal(record, input.toVersion, policy, graced, w.strategy.restorable, nowMs);
+  if (target?.retirement?.state === 'held' && w.provider.restore && refusalOf(w.opened.record) === null) {
     const current = currentOf(w.opened.record);
     if (current) {
       const context = await engine.context(w, engine.values(w.opened, current.version), input.operationId);
@@ -73,8 +69,7 @@ export async function rollback(
   };
   const { opened } = await engine.deps.custody.update(w.credentialId, ({ record, shelf }) => {
     if (record.history.some((h) => h.operationId === input.operationId)) return { unchanged: null };
-    const graced = w.strategy.providerGraceMs !== null;
-    const refusal = rollbackRefusal(record, input.toVersion, policy, graced, w.strategy.restorable, nowMs);
+    const refusal = refusalOf(record);
     if (refusal !== null) throw stop('failed', 'KT-ROLLBACK-REFUSED', refusal);
     const t = rollBack(record, input.toVersion, policy, rotation);
     if (t.kind !== 'next') throw stop('failed', 'KT-ROLLBACK-REFUSED', t.kind === 'lost' ? t.because : 'nothing to do');

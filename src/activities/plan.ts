@@ -2,7 +2,7 @@ import { canGoBack } from '../domain/capability.js';
 import { expiresAtMs } from '../domain/expiry.js';
 import { currentOf, type CredentialRecord, type OperationFacts, type ProviderIdentity } from '../domain/record.js';
 import type { RotationRequest } from '../domain/request.js';
-import { begin, withVersion } from '../domain/transitions.js';
+import { begin, killLeaked, withVersion } from '../domain/transitions.js';
 import type { KeyInfo } from '../providers/provider.js';
 import type { Planned, StepInput } from './api.js';
 import { isProviderFailure, type Engine, type Working } from './engine.js';
@@ -110,10 +110,11 @@ export function withInventory(record: CredentialRecord, inventory: Inventory, no
   const latest = listed.lifetime ?? null;
   const imported = current.operationId.startsWith('import/');
   const ends = expiresAtMs({ earlier: current.lifetime, latest }, imported ? null : current.createdAtMs);
-  return withVersion(changed, current.version, (v) => ({
+  const proven = withVersion(changed, current.version, (v) => ({
     ...v,
     lifetime: current.lifetime ?? latest,
     expiresAtMs: ends ?? v.expiresAtMs,
     verifiedAtMs: v.verifiedAtMs ?? nowMs,
   }));
+  return killLeaked(proven);
 }

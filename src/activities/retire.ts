@@ -8,11 +8,17 @@ import { takeInventory } from './plan.js';
 
 /** One attempt to end the life of a replaced version. A failure is a debt: visible, tried again with growing waits, never abandoned. */
 export async function retire(engine: Engine, input: Believed & { readonly version: number }): Promise<RecordView> {
-  const w = await engine.open(input);
-  const old = w.opened.record.versions.find((v) => v.version === input.version);
+  let w = await engine.open(input);
+  const due = versionOf(w, input.version);
+  if (!due || retireDueMs(due, w.config.timing.skewMs) > engine.now()) return engine.view(w.config, w.opened.record);
+  if (due.retirement?.state === 'in-grace') {
+    // From here on it can no longer be rolled back to: a rollback between this read and the delete would lose its key.
+    const opened = await engine.change(w.credentialId, (r) => patchRetirement(r, due.version, { state: 'revoking' }));
+    w = { ...w, opened };
+  }
+  const old = versionOf(w, input.version);
   const r = old?.retirement;
-  if (!old || !r || retireDueMs(old, w.config.timing.skewMs) > engine.now())
-    return engine.view(w.config, w.opened.record);
+  if (!old || !r) return engine.view(w.config, w.opened.record);
   const patch = await oneAttempt(engine, w, old, r).catch((error: unknown): Partial<RetirementFacts> => {
     const { kind, code, message, retryAfterMs } = describe(error);
     if (kind === 'trouble' || code === 'KT-STORE-UNAVAILABLE' || code === 'KT-INTERNAL') throw error;
@@ -26,6 +32,10 @@ export async function retire(engine: Engine, input: Believed & { readonly versio
       : patchRetirement(record, old.version, patch),
   );
   return engine.view(w.config, opened.record);
+}
+
+function versionOf(w: Working, version: number): VersionFacts | undefined {
+  return w.opened.record.versions.find((v) => v.version === version);
 }
 
 type Progress = Partial<RetirementFacts> | 'listed' | 'elapsed';

@@ -18,25 +18,17 @@ import {
 } from '../domain/record.js';
 import { nextMove } from '../domain/recovery.js';
 import { Secret } from '../domain/secret.js';
-import {
-  expireOpenIntents,
-  intend,
-  raiseEpoch,
-  reopen,
-  settle,
-  stage,
-  stageSecretKey,
-  type Transition,
-} from '../domain/transitions.js';
+import { expireOpenIntents, intend, nextIntentN, raiseEpoch, reopen, settle } from '../domain/intents.js';
+import { stage, stageSecretKey, type Transition } from '../domain/transitions.js';
 import type { Created, PreparedIntent } from '../providers/provider.js';
 import type { Rotated, StepInput } from './api.js';
 import type { Engine, Working } from './engine.js';
-import { describe, stop } from './failures.js';
+import { stop } from './failures.js';
 import { takeInventory } from './plan.js';
 import { settleStrangers } from './strangers.js';
 
 /** Between two sendings of the same intent, so that a provider in trouble is not hammered. */
-const REPLAY_PAUSE_MS = 2_000;
+const replayPauseMs = (intent: IntentFacts): number => Math.min(60_000, 2_000 * (intent.sends - 1));
 
 export async function rotate(engine: Engine, input: StepInput): Promise<Rotated> {
   let w = await engine.open(input);
@@ -53,11 +45,12 @@ export async function rotate(engine: Engine, input: StepInput): Promise<Rotated>
     case 'finish':
       return finish(engine, w, move.secretKeyLost, input.operationId);
     case 'give-up':
+      if (canGoBack(operation.strategy)) throw stop('failed', 'KT-OUTCOME-UNKNOWN', move.because);
       throw stop('needs-operator', 'KT-CAPABILITY-LOST', move.because, move.deadlineMs);
     case 'send':
       return send(engine, w, await writeIntent(engine, w, operation, move.kind), input.operationId);
     case 'replay':
-      return send(engine, w, await reopenIntent(engine, w, move.n), input.operationId);
+      return send(engine, w, await reopenIntent(engine, w, operation, move.n), input.operationId);
     default:
       return move satisfies never;
   }
@@ -87,7 +80,7 @@ async function writeIntent(
   const context = await engine.context(w, engine.values(w.opened, acting.version), operation.operationId);
   const body = w.provider.prepare(context, kind);
   const nowMs = engine.now();
-  const n = w.opened.record.intents.length + 1;
+  const n = nextIntentN(w.opened.record);
   const intent: IntentFacts = {
     n,
     operationId: operation.operationId,
@@ -108,9 +101,14 @@ async function writeIntent(
   return { opened, n };
 }
 
-async function reopenIntent(engine: Engine, w: Working, n: number): Promise<{ opened: Opened; n: number }> {
-  const sendBeforeMs = engine.now() + w.strategy.timing.sendWithinMs;
-  return { opened: await engine.apply(w.credentialId, (r) => reopen(r, n, sendBeforeMs)), n };
+async function reopenIntent(
+  engine: Engine,
+  w: Working,
+  { operationId, strategy }: OperationFacts,
+  n: number,
+): Promise<{ opened: Opened; n: number }> {
+  const sendBeforeMs = engine.now() + strategy.timing.sendWithinMs;
+  return { opened: await engine.apply(w.credentialId, (r) => reopen(r, operationId, n, sendBeforeMs)), n };
 }
 
 /** The one write. Nothing between the provider's answer and its sealing may throw the answer away. */
@@ -271,19 +269,18 @@ async function settleFailure(engine: Engine, w: Working, intent: IntentFacts, er
       await markSettled(engine, w, intent, resent ? 'unknown' : 'not-sent');
       throw error;
     case 'unknown':
-    case 'outage':
-      return again(
-        engine,
-        { ...w, opened: await markSettled(engine, w, intent, 'unknown') },
-        engine.now() + (resent ? REPLAY_PAUSE_MS * intent.sends : 0),
-      );
+    case 'outage': {
+      const keyless = resent && error.facts.code === 'KT-PROVIDER-ANSWER';
+      const opened = await markSettled(engine, w, intent, 'unknown', keyless);
+      return again(engine, { ...w, opened }, engine.now() + (resent ? replayPauseMs(intent) : 0));
+    }
     case 'busy': {
       const opened = await markSettled(engine, w, intent, resent ? 'unknown' : 'not-sent');
       if (!resent) throw error;
       return again(
         engine,
         { ...w, opened },
-        engine.now() + Math.max(error.facts.retryAfterMs ?? 0, REPLAY_PAUSE_MS * intent.sends),
+        engine.now() + Math.max(error.facts.retryAfterMs ?? 0, replayPauseMs(intent)),
       );
     }
     case 'credential-refused':
@@ -292,7 +289,7 @@ async function settleFailure(engine: Engine, w: Working, intent: IntentFacts, er
     case 'absent':
     case 'rejected': {
       const opened = await markSettled(engine, w, intent, resent ? 'unknown' : 'refused');
-      const recovering = intent.n > 1 || resent;
+      const recovering = resent || opened.record.intents.length > 1;
       const operation = opened.record.operation;
       if (recovering && operation && !canGoBack(operation.strategy))
         return again(engine, { ...w, opened }, engine.now());
@@ -308,9 +305,10 @@ async function markSettled(
   w: Working,
   intent: IntentFacts,
   settled: IntentFacts['settled'],
+  wasKeylessReplay = false,
 ): Promise<Opened> {
   return engine.apply(w.credentialId, (r) => {
-    const t = settle(r, intent.n, settled);
+    const t = settle(r, intent, settled, wasKeylessReplay);
     return t.kind === 'lost' ? { kind: 'done' } : t;
   });
 }

@@ -11,9 +11,12 @@ import { takeInventory } from './plan.js';
  */
 export async function settleStrangers(engine: Engine, w: Working, operationId: string): Promise<Opened> {
   const late = await engine.deps.custody.readLate(w.credentialId, operationId);
-  const lost = w.opened.record.intents.some((i) => i.kind !== 'create-secret' && i.settled === 'unknown');
+  const lost = w.opened.record.intents.some(
+    (i) => i.kind !== 'create-secret' && ['unknown', 'open'].includes(i.settled),
+  );
   if (late.length === 0 && !lost) return w.opened;
   const inventory = lost ? await takeInventory(engine, w, operationId) : null;
+  const keyTtlMs = w.provider.capability(w.config.settings).keyTtlMs ?? null;
   const nowMs = engine.now();
   const opened = await engine.change(w.credentialId, (record) => {
     const ids = new Set(record.versions.map((v) => v.keyId));
@@ -22,7 +25,7 @@ export async function settleStrangers(engine: Engine, w: Working, operationId: s
       if (answer.keyId !== null && !ids.has(answer.keyId)) next = withDebt(next, 'orphan', answer.keyId, nowMs);
     }
     if (!inventory) return next;
-    const found = strangers(next, inventory.keys?.map((k) => k.keyId) ?? []);
+    const found = strangers(next, inventory.keys ?? [], keyTtlMs);
     if (found.certain !== null) next = withDebt(next, 'orphan', found.certain, nowMs);
     for (const id of found.suspects) next = withDebt(next, 'suspected-orphan', id, nowMs);
     if (found.uncertain || inventory.keys === null) next = withDebt(next, 'suspected-orphan', 'unlisted', nowMs);

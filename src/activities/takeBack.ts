@@ -1,8 +1,17 @@
-import { currentOf, pendingOf, type CapabilityLost, type RecordView, type RotationFacts } from '../domain/record.js';
+import {
+  currentOf,
+  pendingOf,
+  type CapabilityLost,
+  type CredentialRecord,
+  type RecordView,
+  type RotationFacts,
+} from '../domain/record.js';
+import { compensate } from '../domain/intents.js';
+import { fencedAtMs } from '../domain/recovery.js';
 import { close as closeTransition, dropPending } from '../domain/transitions.js';
 import type { StepInput } from './api.js';
 import { isProviderFailure, type Engine, type Working } from './engine.js';
-import { describe } from './failures.js';
+import { describe, StepFailure } from './failures.js';
 import { foldLateAnswers } from './rotate.js';
 import { settleStrangers, withDebt } from './strangers.js';
 
@@ -10,9 +19,13 @@ import { settleStrangers, withDebt } from './strangers.js';
 export async function takeBack(engine: Engine, input: StepInput): Promise<RecordView> {
   let w = await engine.open(input);
   if (w.opened.record.operation?.operationId !== input.operationId) return engine.view(w.config, w.opened.record);
-  await engine.change(w.credentialId, (r) =>
-    r.operation ? { ...r, operation: { ...r.operation, compensating: true } } : r,
-  );
+  w = { ...w, opened: await engine.change(w.credentialId, (r) => compensate(r, input.operationId, engine.now())) };
+  const open = w.opened.record.intents.find((i) => i.settled === 'open');
+  if (open) {
+    const retryAfterMs = Math.max(0, fencedAtMs(open, w.strategy) - engine.now());
+    const message = 'an attempt to make a key may still be under way';
+    throw new StepFailure({ kind: 'transient', code: 'KT-OUTCOME-UNKNOWN', message, retryAfterMs });
+  }
   w = { ...w, opened: await foldLateAnswers(engine, w, input.operationId) };
   const pending = pendingOf(w.opened.record);
   if (pending) {
@@ -43,13 +56,9 @@ async function tryToRemove(engine: Engine, w: Working, version: number, operatio
 /** A rotation in place whose new key is refused for good: forget the key, so that another one is made while the old one lives. */
 export async function giveUpKey(engine: Engine, input: StepInput): Promise<RecordView> {
   const w = await engine.open(input);
-  const opened = await engine.change(w.credentialId, (record) => {
-    const pending = pendingOf(record);
-    if (record.operation?.operationId !== input.operationId || !pending) return record;
-    const shared = record.versions.some((v) => v.version !== pending.version && v.keyId === pending.keyId);
-    const dropped = dropPending(record, null);
-    return shared ? dropped : withDebt(dropped, 'orphan', pending.keyId, engine.now());
-  });
+  const opened = await engine.change(w.credentialId, (record) =>
+    record.operation?.operationId === input.operationId ? withoutPending(record, engine.now()) : record,
+  );
   return engine.view(w.config, opened.record);
 }
 
@@ -79,10 +88,23 @@ export async function close(
     if (config) await rememberLost(engine, { ...(await engine.open(input)) }, input.operationId);
   }
   const closed = await engine.apply(input.credentialId, (record) =>
-    closeTransition(record, { ...input.rotation, version: currentOf(record)?.version ?? null, endedAtMs: nowMs }, lost),
+    closeTransition(
+      mine ? withoutPending(record, nowMs) : record,
+      { ...input.rotation, version: currentOf(record)?.version ?? null, endedAtMs: nowMs },
+      lost,
+    ),
   );
   const config = (await engine.deps.config()).credentials.get(input.credentialId);
   return config ? engine.view(config, closed.record) : null;
+}
+
+/** A key that was made and can no longer be published must not linger as pending: it is a debt. */
+function withoutPending(record: CredentialRecord, nowMs: number): CredentialRecord {
+  const pending = pendingOf(record);
+  if (!pending) return record;
+  const shared = record.versions.some((v) => v.version !== pending.version && v.keyId === pending.keyId);
+  const dropped = dropPending(record, null);
+  return shared ? dropped : withDebt(dropped, 'orphan', pending.keyId, nowMs);
 }
 
 /** Whatever a lost answer may have left becomes a debt before the intents go; a listing that is not to be had now leaves a suspicion. */

@@ -1,6 +1,7 @@
 import { expiresAtMs } from '../domain/expiry.js';
 import { currentOf, pendingOf, type RecordView, type VersionFacts } from '../domain/record.js';
 import { canGoBack } from '../domain/capability.js';
+import { canMakeAnother } from '../domain/recovery.js';
 import { withVersion } from '../domain/transitions.js';
 import { judgeRefusal, lastSafeInstantMs, type Verdict } from '../domain/verification.js';
 import type { Verified } from '../providers/provider.js';
@@ -97,6 +98,7 @@ async function afterRefusal(
     firstRefusedAtMs: operation.refusedAtMs,
     listed,
     oldDiesAtMs: current?.providerDiesAtMs ?? null,
+    another: canMakeAnother(w.opened.record, operation, nowMs),
     policy: operation.policy,
     strategy: operation.strategy,
     nowMs,

@@ -6,7 +6,10 @@ import { nearest } from '../providers/schemas.js';
 export function credentialOf(config: Config, credentialId: string): CredentialConfig {
   const found = config.credentials.get(credentialId);
   if (found !== undefined) return found;
-  const meant = nearest(credentialId, [...config.credentials.keys()]);
-  const mend = meant === undefined ? {} : { hint: `Did you mean ${meant}?` };
-  throw new KeyturnError('KT-UNKNOWN-CREDENTIAL', `there is no credential ${credentialId} in ${config.file}`, mend);
+  const known = [...config.credentials.keys()];
+  const meant = nearest(credentialId, known);
+  const list = known.length === 0 ? 'It names none.' : `Known: ${known.join(', ')}.`;
+  throw new KeyturnError('KT-UNKNOWN-CREDENTIAL', `there is no credential ${credentialId} in ${config.file}`, {
+    hint: meant === undefined ? list : `Did you mean ${meant}? ${list}`,
+  });
 }

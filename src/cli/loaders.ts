@@ -6,6 +6,23 @@ type Loaders = { readonly [Name in CommandName]: () => Promise<{ readonly run: A
 /** The file of each command, imported when it runs and not before: --help stays fast. */
 export const loaders: Partial<Loaders> = {
   init: () => import('./commands/init.js'),
+  import: () => import('./commands/import.js'),
+  get: () => import('./commands/get.js'),
+  exec: () => import('./commands/exec.js'),
+  lockout: () => import('./commands/lockout.js'),
+  reconcile: () => import('./commands/reconcile.js'),
+  doctor: () => import('./commands/doctor.js'),
+  demo: () => import('./commands/demo.js'),
+  worker: () => import('./commands/worker.js'),
+  serve: () => import('./commands/serve.js'),
   simulate: () => import('./commands/simulate.js'),
   'webhook-trigger': () => import('./commands/webhook-trigger.js'),
+  apply: () => import('./commands/apply.js'),
+  rotate: () => import('./commands/rotate.js'),
+  status: () => import('./commands/status.js'),
+  history: () => import('./commands/history.js'),
+  pause: () => import('./commands/pause.js'),
+  resume: () => import('./commands/resume.js'),
+  rollback: () => import('./commands/rollback.js'),
+  ack: () => import('./commands/ack.js'),
 };

@@ -66,6 +66,7 @@ const intent = z.strictObject({
   sendBeforeMs: ms,
   settled: z.enum(['open', 'unknown', 'not-sent', 'answered', 'refused']),
   sends: count,
+  keylessReplays: count.exactOptional(),
   inventory: z.array(z.string()).nullable(),
 });
 

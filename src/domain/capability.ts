@@ -27,7 +27,8 @@ export interface Capability {
 
 export function classOf(capability: Capability): EngineStrategy['class'] {
   if (capability.value === 'client') return 'A';
-  if (capability.overlap !== 'ours') return (capability.providerGraceMs ?? 0) > 0 && capability.overlap === 'provider' ? 'D' : 'E';
+  if (capability.overlap !== 'ours')
+    return (capability.providerGraceMs ?? 0) > 0 && capability.overlap === 'provider' ? 'D' : 'E';
   return capability.replayWindowMs > 0 ? 'B' : 'C';
 }
 

@@ -37,7 +37,8 @@ export function decide(request: RotationRequest, s: Situation): Decision {
 function decideCompromise(request: RotationRequest, s: Situation, currentVersion: number | null): Decision {
   const { leakedVersion } = request;
   // In grace, or dead already: either way the current key has not leaked.
-  if (leakedVersion !== undefined && currentVersion !== null && leakedVersion < currentVersion) return { do: 'kill-old' };
+  if (leakedVersion !== undefined && currentVersion !== null && leakedVersion < currentVersion)
+    return { do: 'kill-old' };
   if (s.active) return s.active.keyMade ? { do: 'hold' } : { do: 'join' };
   if (s.view?.paused) return { do: 'hold' };
   return { do: 'rotate' };

@@ -1,13 +1,15 @@
 /** Sealing a key that was made by hand: the first one, or the replacement that mends a lost capability. */
 import { beginRetirement } from './retirement.js';
 import {
+  bounds,
   currentOf,
   type CredentialRecord,
+  type DestroyedFacts,
   type ProviderIdentity,
   type RotationPolicy,
   type VersionFacts,
 } from './record.js';
-import type { Transition } from './transitions.js';
+import { abandonPending, type Transition } from './transitions.js';
 
 export interface ImportedKey {
   readonly keyId: string;
@@ -63,67 +65,65 @@ export function firstRecord(credentialId: string, installationId: string, key: I
 
 /**
  * The imported key becomes current as the next version. The replaced version is forgotten (`proof: operator`) or, with `revokeOld`, retired
- * with grace; where the key is the same and only the secret key is new, nothing is retired.
+ * with grace; where the key is the same and only the secret key is new, nothing is retired. A key that keyturn knows already keeps its
+ * life, and one that leaked or was removed does not come back.
  */
 export function importReplacement(
   record: CredentialRecord,
   key: ImportedKey,
   revokeOld: { readonly policy: RotationPolicy } | null,
 ): Transition {
-  if (record.operation !== null) return { kind: 'lost', because: 'a rotation is in progress' };
   const current = currentOf(record);
+  const known = record.versions.find((v) => v.fingerprint === key.fingerprint);
+  const because = refusal(record, key, known);
+  if (because !== null) return { kind: 'lost', because };
   const version = record.highestVersion + 1;
-  const fresh = importedVersion(version, key);
-  const sameKey = current !== undefined && current.fingerprint === key.fingerprint;
-  const retire = (v: VersionFacts): VersionFacts => ({
-    ...v,
-    stage: 'previous',
-    retirement: beginRetirement(
-      v,
-      { version, keyId: key.keyId, verified: true },
-      revokeOld?.policy ?? noPolicy,
-      record.acknowledged,
-      key.nowMs,
-    ),
+  const fresh: VersionFacts = { ...importedVersion(version, key), ...(known ? lifeOf(known) : {}) };
+  const replaced = current && current !== known ? current : null;
+  const versions = record.versions.flatMap((v): VersionFacts[] => {
+    if (v !== known && v !== current) return [v];
+    return v === replaced && revokeOld ? [retired(v, fresh, revokeOld.policy, record)] : [];
   });
-  const versions = record.versions.flatMap((v) => {
-    if (v.stage !== 'current') return [v];
-    return revokeOld && !sameKey ? [retire(v)] : [];
-  });
-  const forgotten =
-    current && !sameKey && !revokeOld
-      ? [
-          {
-            version: current.version,
-            keyId: current.keyId,
-            fingerprint: current.fingerprint,
-            destroyedAtMs: key.nowMs,
-            proof: 'operator' as const,
-          },
-        ]
-      : [];
-  const kept =
-    sameKey && current
-      ? { expiresAtMs: current.expiresAtMs, verifiedAtMs: current.verifiedAtMs, createdAtMs: current.createdAtMs }
-      : {};
+  const forgotten: readonly DestroyedFacts[] = replaced && !revokeOld ? [forgottenAt(replaced, key.nowMs)] : [];
+  const next: CredentialRecord = {
+    ...record,
+    highestVersion: version,
+    versions: [...versions, fresh],
+    destroyed: [...forgotten, ...record.destroyed].slice(0, bounds.history),
+    capabilityLost: null,
+    lostProofs: null,
+  };
+  return { kind: 'next', record: abandonPending(next, key.nowMs) };
+}
+
+function refusal(record: CredentialRecord, key: ImportedKey, known: VersionFacts | undefined): string | null {
+  if (record.operation !== null) return 'a rotation is in progress';
+  if (record.destroyed.some((d) => d.fingerprint === key.fingerprint && d.proof !== 'operator'))
+    return 'this key has been removed at the provider';
+  if (!known?.retirement) return null;
+  if (known.leaked) return `this key is version ${known.version}, which has leaked`;
+  const { state } = known.retirement;
+  return state === 'in-grace' || state === 'held' ? null : `this key is version ${known.version}, which is ${state}`;
+}
+
+function lifeOf({ createdAtMs, verifiedAtMs, expiresAtMs, lifetime, providerDiesAtMs, leaked }: VersionFacts) {
+  return { createdAtMs, verifiedAtMs, expiresAtMs, lifetime, providerDiesAtMs, leaked };
+}
+
+function retired(
+  old: VersionFacts,
+  fresh: VersionFacts,
+  policy: RotationPolicy,
+  { acknowledged }: CredentialRecord,
+): VersionFacts {
+  const by = { version: fresh.version, keyId: fresh.keyId, verified: true };
   return {
-    kind: 'next',
-    record: {
-      ...record,
-      highestVersion: version,
-      versions: [...versions, { ...fresh, ...kept }],
-      destroyed: [...forgotten, ...record.destroyed],
-      capabilityLost: null,
-      lostProofs: null,
-    },
+    ...old,
+    stage: 'previous',
+    retirement: beginRetirement(old, by, policy, acknowledged, fresh.publishedAtMs ?? 0),
   };
 }
 
-const noPolicy: RotationPolicy = {
-  graceMs: 0,
-  refreshWithinMs: 0,
-  minIntervalMs: 0,
-  renewBeforeMs: 0,
-  activationLagMs: 0,
-  consumers: [],
-};
+function forgottenAt({ version, keyId, fingerprint }: VersionFacts, destroyedAtMs: number): DestroyedFacts {
+  return { version, keyId, fingerprint, destroyedAtMs, proof: 'operator' };
+}

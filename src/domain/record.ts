@@ -104,6 +104,8 @@ export interface IntentFacts {
   readonly settled: 'open' | 'unknown' | 'not-sent' | 'answered' | 'refused';
   /** How often it was sent or may have been (class B re-sends the stored bytes). */
   readonly sends: number;
+  /** Re-sendings that were answered without a usable key (a tenant that does not repeat keys): more of them are no use. Absent: none. */
+  readonly keylessReplays?: number;
   /** Ids listed just before sending; null when listing was not permitted. */
   readonly inventory: readonly string[] | null;
 }

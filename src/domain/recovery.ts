@@ -6,6 +6,7 @@
  * - class C makes another key and leaves the lost one to the strangers' rule;
  * - classes D and E count a lost rotation in place as executed, and make another key while the old one still authenticates.
  */
+import { canGoBack } from './capability.js';
 import {
   currentOf,
   pendingOf,
@@ -13,8 +14,10 @@ import {
   type EngineStrategy,
   type IntentFacts,
   type IntentKind,
+  type LifetimeReading,
   type OperationFacts,
 } from './record.js';
+import { lastSafeInstantMs } from './verification.js';
 
 export type Move =
   /** The attempt under way may still send: nothing is done before this instant. */
@@ -27,7 +30,12 @@ export type Move =
   | { readonly do: 'finish'; readonly secretKeyLost: boolean }
   | { readonly do: 'give-up'; readonly because: string; readonly deadlineMs: number | null };
 
+/** Sendings of one intent, where the old key's death allows no more patience. */
 const MAX_SENDS = 6;
+/** One could be a gateway's doing. */
+const MAX_KEYLESS_REPLAYS = 2;
+/** Creates with an unknown outcome: each may have left a key behind. */
+const MAX_LOST_KEYS = 3;
 /** A sixth of the replay window is left as a margin: 5 of Mambu's 6 hours. */
 const replayUntilMs = (i: IntentFacts, s: EngineStrategy): number => i.createdAtMs + (s.replayWindowMs * 5) / 6;
 
@@ -43,89 +51,113 @@ export function nextMove(record: CredentialRecord, operation: OperationFacts, no
   if (open) return { do: 'wait', untilMs: fencedAtMs(open, strategy) };
   const deadlineMs = currentOf(record)?.providerDiesAtMs ?? null;
   const pending = pendingOf(record);
-  if (pending)
-    return pendingMove(record, strategy, pending.secretKey === 'ok', pending.providerDiesAtMs ?? deadlineMs, nowMs);
-  const main = strategy.intents[0] ?? 'create-key';
-  const last = record.intents.findLast((i) => i.kind !== 'create-secret');
-  if (!last || last.settled === 'not-sent') return afterNothing(record, strategy, main, deadlineMs, nowMs);
-  return afterLoss(record, strategy, last, deadlineMs, nowMs);
+  if (pending) return pendingMove(record, operation, pending.secretKey === 'ok', deadlineMs, nowMs);
+  const tried = record.intents.filter((i) => i.kind !== 'create-secret' && i.settled !== 'not-sent');
+  const last = tried.at(-1);
+  // Where every try was refused without effect and the old key lives on, nothing is lost.
+  if (!last || (canGoBack(strategy) && tried.every((i) => i.settled === 'refused'))) {
+    return { do: 'send', kind: strategy.intents[0] ?? 'create-key' };
+  }
+  return afterLoss(tried, last, strategy, deadlineMs, nowMs);
 }
 
-function afterNothing(
-  r: CredentialRecord,
-  s: EngineStrategy,
-  main: IntentKind,
-  deadlineMs: number | null,
-  nowMs: number,
-): Move {
-  const lostBefore = r.intents.findLast((i) => i.kind !== 'create-secret' && i.settled !== 'not-sent');
-  return lostBefore ? afterLoss(r, s, lostBefore, deadlineMs, nowMs) : { do: 'send', kind: main };
+/** Whether a key that was made and is refused can be replaced by another one within this operation. */
+export function canMakeAnother(record: CredentialRecord, operation: OperationFacts, nowMs: number): boolean {
+  const without = { ...record, versions: record.versions.filter((v) => v.stage !== 'pending') };
+  const move = nextMove(without, operation, nowMs);
+  return move.do === 'send' || move.do === 'replay';
 }
 
 function afterLoss(
-  r: CredentialRecord,
-  s: EngineStrategy,
+  tried: readonly IntentFacts[],
   last: IntentFacts,
+  s: EngineStrategy,
   deadlineMs: number | null,
   nowMs: number,
 ): Move {
-  if (deadlineMs !== null && nowMs + s.timing.skewMs >= deadlineMs) {
-    return { do: 'give-up', because: 'the old key has died before a new one could be had', deadlineMs };
-  }
+  const giveUp = (because: string): Move => ({ do: 'give-up', because, deadlineMs });
+  if (deadlineMs !== null && nowMs + s.timing.skewMs >= deadlineMs)
+    return giveUp('the old key has died before a new one could be had');
+  const keys = tried.filter((i) => i.kind === 'create-key');
   if (last.kind === 'rotate') {
-    if (!s.intents.includes('create-key'))
-      return { do: 'give-up', because: 'the answer to the rotation was lost', deadlineMs };
-    return { do: 'send', kind: 'create-key' };
+    const permitted = s.intents.includes('create-key') && !keys.some((i) => i.settled === 'refused');
+    return permitted ? { do: 'send', kind: 'create-key' } : giveUp('the answer to the rotation was lost');
   }
   if (last.settled === 'unknown') {
-    const replayable = s.intents.includes('create-key') && last.sends < MAX_SENDS;
-    const windowMs = s.replayWindowMs > 0 ? replayUntilMs(last, s) : 0;
-    if (replayable && nowMs < windowMs) return { do: 'replay', n: last.n };
-    return { do: 'send', kind: last.kind };
+    if (replayable(last, s, deadlineMs, nowMs)) return { do: 'replay', n: last.n };
+    if (keys.filter((i) => i.settled === 'unknown').length < MAX_LOST_KEYS) return { do: 'send', kind: 'create-key' };
+    return giveUp(`the answers to ${MAX_LOST_KEYS} creations of a key were lost`);
   }
-  // create-key was refused (no permission) or its key did not verify: one more rotation with the old secret, where there is one.
-  const rotations = r.intents.filter((i) => i.kind === 'rotate' && i.settled !== 'not-sent').length;
-  if (s.intents[0] === 'rotate' && rotations === 1 && last.settled === 'refused') return { do: 'send', kind: 'rotate' };
-  return { do: 'give-up', because: 'no other way to make a key is permitted', deadlineMs };
+  // create-key was refused (no permission): one more rotation with the old secret, where there is one.
+  const rotations = tried.filter((i) => i.kind === 'rotate').length;
+  if (rotations === 1 && last.settled === 'refused') return { do: 'send', kind: 'rotate' };
+  return giveUp('no other way to make a key is permitted');
 }
 
+function replayable(i: IntentFacts, s: EngineStrategy, deadlineMs: number | null, nowMs: number): boolean {
+  const patient = (deadlineMs === null || i.sends < MAX_SENDS) && (i.keylessReplays ?? 0) < MAX_KEYLESS_REPLAYS;
+  return patient && s.replayWindowMs > 0 && nowMs < replayUntilMs(i, s);
+}
+
+/** A new key without its secret key: one is made as long as there is time to publish before a consumer would hold a dead key. */
 function pendingMove(
   r: CredentialRecord,
-  s: EngineStrategy,
+  { strategy: s, policy }: OperationFacts,
   hasSecret: boolean,
   deadlineMs: number | null,
   nowMs: number,
 ): Move {
   if (!s.needsSecretKey || hasSecret) return { do: 'finish', secretKeyLost: false };
-  const secrets = r.intents.filter((i) => i.kind === 'create-secret');
+  const secrets = r.intents.filter((i) => i.kind === 'create-secret' && i.settled !== 'not-sent');
   const last = secrets.at(-1);
-  const refused = last?.settled === 'refused';
-  const tooLate = deadlineMs !== null && nowMs + s.timing.httpTimeoutMs + s.timing.skewMs >= deadlineMs;
-  if (refused || tooLate || secrets.length >= MAX_SENDS || !s.intents.includes('create-secret')) {
+  const { sendWithinMs, httpTimeoutMs, skewMs } = s.timing;
+  const tooLate = nowMs + sendWithinMs + httpTimeoutMs + skewMs >= lastSafeInstantMs(deadlineMs, policy);
+  if (last?.settled === 'refused' || tooLate || secrets.length >= MAX_SENDS || !s.intents.includes('create-secret')) {
     return { do: 'finish', secretKeyLost: true };
   }
-  if (last?.settled === 'unknown' && s.replayWindowMs > 0 && last.sends < MAX_SENDS && nowMs < replayUntilMs(last, s)) {
-    return { do: 'replay', n: last.n };
-  }
+  if (last?.settled === 'unknown' && replayable(last, s, deadlineMs, nowMs)) return { do: 'replay', n: last.n };
   return { do: 'send', kind: 'create-secret' };
+}
+
+/** A key as the provider lists it. */
+export interface ListedKey {
+  readonly keyId: string;
+  readonly lifetime?: LifetimeReading;
 }
 
 /**
  * The key of a create whose answer was lost, recognised without its value. Deleted only if all hold: the inventory was taken just before
- * sending; exactly one create is unknown; exactly one listed id is neither in that inventory nor ours. Otherwise the ids are only suspects.
+ * sending; exactly one create is unknown; exactly one listed id is neither in that inventory nor ours; its lifetime is the one we asked for,
+ * where we did. Otherwise the ids are only suspects. An attempt that is still open may yet be executed, so nothing is certain with it.
  */
 export function strangers(
   record: CredentialRecord,
-  listed: readonly string[],
+  listed: readonly ListedKey[],
+  keyTtlMs: number | null,
 ): { readonly certain: string | null; readonly suspects: readonly string[]; readonly uncertain: boolean } {
-  const lost = record.intents.filter((i) => i.kind !== 'create-secret' && i.settled === 'unknown');
-  if (lost.length === 0) return { certain: null, suspects: [], uncertain: false };
-  const known = new Set([...record.versions.map((v) => v.keyId), ...record.debts.map((d) => d.keyId)]);
-  const before = new Set(lost[0]?.inventory ?? []);
-  const unknown = listed.filter((id) => !known.has(id) && !before.has(id));
+  const lost = record.intents.filter(
+    (i) => i.kind !== 'create-secret' && (i.settled === 'unknown' || i.settled === 'open'),
+  );
+  const [first] = lost;
+  if (!first) return { certain: null, suspects: [], uncertain: false };
+  const ours = [...record.versions, ...record.debts, ...record.destroyed].map((k) => k.keyId);
+  const known = new Set([...ours, ...(first.inventory ?? [])]);
+  const unknown = listed.filter((k) => !known.has(k.keyId));
   const inventoried = lost.every((i) => i.inventory !== null);
-  if (lost.length === 1 && inventoried && unknown.length === 1) {
-    return { certain: unknown[0] ?? null, suspects: [], uncertain: false };
+  const open = lost.some((i) => i.settled === 'open');
+  const [only] = unknown;
+  const single = lost.length === 1 && unknown.length === 1;
+  if (inventoried && !open && single && only && fitsTtl(only, keyTtlMs, first.createdAtMs)) {
+    return { certain: only.keyId, suspects: [], uncertain: false };
   }
-  return { certain: null, suspects: inventoried ? unknown : [], uncertain: !inventoried };
+  return { certain: null, suspects: inventoried ? unknown.map((k) => k.keyId) : [], uncertain: !inventoried || open };
+}
+
+/** The listing tells what was given or what remains, in whole seconds. */
+function fitsTtl(key: ListedKey, keyTtlMs: number | null, createdAfterMs: number): boolean {
+  if (keyTtlMs === null) return true;
+  if (!key.lifetime) return false;
+  const { ttlMs, atMs } = key.lifetime;
+  const elapsedMs = Math.max(0, atMs - createdAfterMs);
+  return ttlMs <= keyTtlMs + 1_000 && ttlMs >= keyTtlMs - elapsedMs - 1_000;
 }

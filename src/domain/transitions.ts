@@ -18,7 +18,6 @@ import {
   type RotationFacts,
   type VersionFacts,
 } from './record.js';
-import { fencedAtMs } from './recovery.js';
 import type { RotationRequest } from './request.js';
 import { remember } from './seen.js';
 
@@ -27,9 +26,9 @@ export type Transition =
   | { readonly kind: 'done' }
   | { readonly kind: 'lost'; readonly because: string };
 
-const next = (record: CredentialRecord): Transition => ({ kind: 'next', record });
-const done: Transition = { kind: 'done' };
-const lost = (because: string): Transition => ({ kind: 'lost', because });
+export const next = (record: CredentialRecord): Transition => ({ kind: 'next', record });
+export const done: Transition = { kind: 'done' };
+export const lost = (because: string): Transition => ({ kind: 'lost', because });
 
 export function withVersion(
   record: CredentialRecord,
@@ -39,7 +38,11 @@ export function withVersion(
   return { ...record, versions: record.versions.map((v) => (v.version === version ? change(v) : v)) };
 }
 
-function withIntent(record: CredentialRecord, n: number, change: (i: IntentFacts) => IntentFacts): CredentialRecord {
+export function withIntent(
+  record: CredentialRecord,
+  n: number,
+  change: (i: IntentFacts) => IntentFacts,
+): CredentialRecord {
   return { ...record, intents: record.intents.map((i) => (i.n === n ? change(i) : i)) };
 }
 
@@ -51,7 +54,7 @@ function ownership(record: CredentialRecord, operationId: string): Transition | 
 }
 
 /** As `ownership`, and nothing is made or published once compensation has begun. */
-function forward(record: CredentialRecord, operationId: string): Transition | null {
+export function forward(record: CredentialRecord, operationId: string): Transition | null {
   const stale = ownership(record, operationId);
   if (stale) return stale;
   return record.operation?.compensating ? lost('the rotation is being taken back') : null;
@@ -68,89 +71,6 @@ export function begin(record: CredentialRecord, operation: OperationFacts): Tran
   if (current?.version !== operation.fromVersion)
     return lost(`version ${operation.fromVersion} is not current any more`);
   return next(dropWaiting({ ...record, operation, intents: [] }, operation.request.requestId));
-}
-
-/** Ordinal of the next intent; those that were surely not sent are forgotten, so it is no count. */
-export function nextIntentN(record: CredentialRecord): number {
-  return Math.max(0, ...record.intents.map((i) => i.n)) + 1;
-}
-
-/**
- * Written before the call. Intents that were surely not sent make way: an outage of hours must not fill the record. With an intent to rotate in place the current key's end of life is set at once, from the earliest instant
- * at which the call may have been executed: whatever becomes of the answer, nobody counts on a longer life.
- */
-export function intend(record: CredentialRecord, intent: IntentFacts): Transition {
-  const stale = forward(record, intent.operationId);
-  if (stale) return stale;
-  const same = record.intents.find((i) => i.n === intent.n);
-  if (same)
-    return same.idempotencyKey === intent.idempotencyKey ? done : lost(`intent ${intent.n} exists already`);
-  if (record.intents.some((i) => i.settled === 'open')) return lost('another attempt is open');
-  if (intent.epoch !== record.epoch) return lost('the fencing epoch has moved on');
-  const withIntents = { ...record, intents: [...record.intents.filter((i) => i.settled !== 'not-sent'), intent] };
-  return next(intent.kind === 'rotate' ? boundCurrentLife(withIntents, intent.createdAtMs) : withIntents);
-}
-
-function boundCurrentLife(record: CredentialRecord, sentFromMs: number): CredentialRecord {
-  const graceMs = record.operation?.strategy.providerGraceMs ?? null;
-  const current = currentOf(record);
-  if (graceMs === null || !current) return record;
-  const dies = Math.min(sentFromMs + graceMs, current.providerDiesAtMs ?? Number.POSITIVE_INFINITY);
-  return withVersion(record, current.version, (v) => ({ ...v, providerDiesAtMs: dies }));
-}
-
-/** The stored bytes are about to be sent once more (class B): the intent is open again under the record's epoch. */
-export function reopen(record: CredentialRecord, operationId: string, n: number, sendBeforeMs: number): Transition {
-  const stale = forward(record, operationId);
-  if (stale) return stale;
-  if (record.intents.some((i) => i.settled === 'open')) return lost('another attempt is open');
-  const intent = record.intents.find((i) => i.n === n);
-  if (!intent) return lost(`intent ${n} is gone`);
-  if (intent.settled !== 'unknown') return lost(`intent ${n} is ${intent.settled}`);
-  return next(
-    withIntent(record, n, (i) => ({ ...i, settled: 'open', epoch: record.epoch, sendBeforeMs, sends: i.sends + 1 })),
-  );
-}
-
-/**
- * What became of one attempt at an intent, told by its operation and epoch: an attempt that was given up says nothing of the one that has
- * taken over. A rotation in place that surely had no effect gives the current key its life back.
- */
-export function settle(
-  record: CredentialRecord,
-  attempt: Pick<IntentFacts, 'operationId' | 'n' | 'epoch'>,
-  settled: IntentFacts['settled'],
-): Transition {
-  const { n } = attempt;
-  const intent = record.intents.find((i) => i.n === n && i.operationId === attempt.operationId);
-  if (!intent) return lost(`intent ${n} is gone`);
-  if (intent.epoch !== attempt.epoch) return lost(`another attempt at intent ${n} has taken over`);
-  if (intent.settled === settled) return done;
-  if (intent.settled !== 'open') return lost(`intent ${n} is ${intent.settled}`);
-  const settledRecord = withIntent(record, n, (i) => ({ ...i, settled }));
-  const noEffect = settled === 'not-sent' || settled === 'refused';
-  const rotationPossible = settledRecord.intents.some(
-    (i) => i.kind === 'rotate' && !['not-sent', 'refused'].includes(i.settled),
-  );
-  const current = currentOf(record);
-  // A bound that an earlier operation has left behind stays.
-  const bound = intent.createdAtMs + (record.operation?.strategy.providerGraceMs ?? 0);
-  if (intent.kind !== 'rotate' || !noEffect || rotationPossible || current?.providerDiesAtMs !== bound)
-    return next(settledRecord);
-  return next(withVersion(settledRecord, current.version, (v) => ({ ...v, providerDiesAtMs: null })));
-}
-
-/** Recovery begins: an attempt that is still under way may not send any more. */
-export function raiseEpoch(record: CredentialRecord): CredentialRecord {
-  return { ...record, epoch: record.epoch + 1 };
-}
-
-/** An open intent whose attempt can no longer have any effect is unknown. */
-export function expireOpenIntents(record: CredentialRecord, nowMs: number): CredentialRecord {
-  const strategy = record.operation?.strategy;
-  if (!strategy) return record;
-  const expired = (i: IntentFacts): boolean => i.settled === 'open' && fencedAtMs(i, strategy) <= nowMs;
-  return { ...record, intents: record.intents.map((i) => (expired(i) ? { ...i, settled: 'unknown' } : i)) };
 }
 
 /** Seals an answer as the pending version. */

@@ -3,16 +3,20 @@ import { Hono } from 'hono';
 import type { KeyturnClient } from '../client.js';
 import type { Config } from '../config.js';
 import { KeyturnError } from '../domain/errors.js';
+import type { Logger } from '../telemetry/log.js';
 import { answered, refused, statusOf } from './envelope.js';
 import { readStates } from './states.js';
 
-export function apiRoutes(config: Config, client: Pick<KeyturnClient, 'state'>): Hono {
+export function apiRoutes(config: Config, client: Pick<KeyturnClient, 'state'>, log: Logger): Hono {
   return new Hono()
-    .get('/api/credentials', async (c) => answered(c, await readStates(client, [...config.credentials.keys()])))
+    .get('/api/credentials', async (c) => answered(c, await readStates(client, [...config.credentials.keys()], log)))
     .get('/api/credentials/:credentialId', async (c) => {
       const credential = config.credentials.get(c.req.param('credentialId'));
       if (credential === undefined) {
-        return refused(c, 404, { code: 'KT-UNKNOWN-CREDENTIAL', message: 'there is no such credential in keyturn.yaml' });
+        return refused(c, 404, {
+          code: 'KT-UNKNOWN-CREDENTIAL',
+          message: 'there is no such credential in keyturn.yaml',
+        });
       }
       try {
         return answered(c, await client.state(credential.credentialId));

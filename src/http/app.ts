@@ -16,6 +16,8 @@ const contentSecurityPolicy = {
   frameAncestors: ["'none'"],
 };
 
+const routes = 'Routes are /, /api/credentials, /webhooks/mambu, /metrics, /healthz and /readyz.';
+
 export function createApp(log: Logger): Hono {
   const app = new Hono();
   app.use(secureHeaders({ contentSecurityPolicy, strictTransportSecurity: false, xFrameOptions: 'DENY' }));
@@ -23,9 +25,7 @@ export function createApp(log: Logger): Hono {
     await next();
     c.header('Cache-Control', 'no-store');
   });
-  app.notFound((c) =>
-    refused(c, 404, { code: 'KT-INPUT', message: 'there is nothing here', hint: 'See docs/reference/http.md.' }),
-  );
+  app.notFound((c) => refused(c, 404, { code: 'KT-INPUT', message: 'there is nothing here', hint: routes }));
   app.onError((error, c) => {
     log.error({ err: error, method: cleaned(c.req.method), path: cleaned(c.req.path) }, 'a request failed');
     return refused(c, 500, { code: 'KT-INTERNAL', message: 'the request failed inside keyturn' });

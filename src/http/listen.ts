@@ -26,7 +26,8 @@ const CLOSE_WITHIN_MS = 12_000;
 
 /** @throws KeyturnError KT-CONFLICT when the address is taken, KT-CONFIG when it cannot be had */
 export async function listen(app: Hono, endpoint: Endpoint): Promise<Listening> {
-  const server = createServer(limits, getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+  const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const server = createServer(limits, (request, response) => void handle(request, response));
   const running = new Set<ServerResponse>();
   let isClosing = false;
   server.prependListener('request', (_, response: ServerResponse) => {
@@ -39,6 +40,7 @@ export async function listen(app: Hono, endpoint: Endpoint): Promise<Listening> 
     url: urlOf(server),
     close: async () => {
       isClosing = true;
+      for (const response of running) if (!response.headersSent) response.setHeader('connection', 'close');
       const closed = once(server, 'close');
       server.close();
       const deadline = AbortSignal.timeout(CLOSE_WITHIN_MS);

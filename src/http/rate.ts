@@ -7,7 +7,7 @@ export interface TokenBucket {
 export function createBucket(options: {
   readonly burst: number;
   readonly perSecond: number;
-  now?(): number;
+  readonly now?: () => number;
 }): TokenBucket {
   const { burst, perSecond, now = () => performance.now() } = options;
   let tokens = burst;

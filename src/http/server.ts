@@ -67,9 +67,13 @@ async function mainApp(deps: ServerDeps, webhooks: Hono | null): Promise<Hono> {
   });
   if (webhooks !== null) app.route('/', webhooks);
   app.use(await bearerGuard(config.server.auth, deps.resolveSecret));
-  app.get('/metrics', (c) => c.body(metrics.text(), 200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }));
-  app.route('/', apiRoutes(config, client));
-  app.get('/', async (c) => c.html(statusPage(await readStates(client, [...config.credentials.keys()]), Date.now())));
+  app.get('/metrics', (c) =>
+    c.body(metrics.text(), 200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }),
+  );
+  app.route('/', apiRoutes(config, client, deps.log));
+  app.get('/', async (c) =>
+    c.html(statusPage(await readStates(client, [...config.credentials.keys()], deps.log), Date.now())),
+  );
   return app;
 }
 

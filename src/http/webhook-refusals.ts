@@ -1,4 +1,5 @@
 /** How a webhook is refused: what the sender is told, and what the log says. */
+import type { ErrorCode } from '../domain/errors.js';
 import type { Logger } from '../telemetry/log.js';
 import { type WebhookReason, webhookReasons } from '../telemetry/metrics.js';
 import type { Failure } from './envelope.js';
@@ -63,12 +64,14 @@ const authNotConfigured =
 export interface RefusalFacts {
   readonly consumerId: string | null;
   readonly from: string | null;
+  /** Of the error behind it, if there is one. */
+  readonly code: ErrorCode | undefined;
 }
 
 /** Per reason ten lines at once, then one in ten seconds that says how many were left out: a flood must not fill the disk. */
 export function refusalLog(log: Logger): (reason: RefusalReason, facts: RefusalFacts) => void {
   const reasons = new Map<RefusalReason, { readonly bucket: TokenBucket; left: number }>();
-  return (reason, { consumerId, from }) => {
+  return (reason, { consumerId, from, code }) => {
     const known = reasons.get(reason) ?? { bucket: createBucket({ burst: 10, perSecond: 0.1 }), left: 0 };
     reasons.set(reason, known);
     if (known.bucket.take() > 0) {
@@ -80,6 +83,7 @@ export function refusalLog(log: Logger): (reason: RefusalReason, facts: RefusalF
       answer: webhookReasons[reason],
       ...(consumerId === null ? {} : { apiConsumerId: cleaned(consumerId) }),
       ...(from === null ? {} : { from }),
+      ...(code === undefined ? {} : { code }),
       ...(known.left === 0 ? {} : { notLogged: known.left }),
     };
     known.left = 0;

@@ -2,7 +2,7 @@
 import { type Context, Hono } from 'hono';
 import type { KeyturnClient } from '../client.js';
 import type { Config, CredentialConfig } from '../config.js';
-import { KeyturnError } from '../domain/errors.js';
+import { type ErrorCode, KeyturnError } from '../domain/errors.js';
 import type { Logger } from '../telemetry/log.js';
 import { type ServerMetrics, webhookReasons } from '../telemetry/metrics.js';
 import { type IsAuthentic, type ResolveSecret, webhookAuthenticator } from './auth.js';
@@ -38,7 +38,7 @@ interface Accepted {
 
 type Verdict =
   | { readonly reason: 'accepted'; readonly requests: readonly [Accepted, ...Accepted[]] }
-  | { readonly reason: RefusalReason; readonly retryAfterSeconds?: number };
+  | { readonly reason: RefusalReason; readonly code?: ErrorCode; readonly retryAfterSeconds?: number };
 
 /** @throws KeyturnError KT-SECRET-MISSING */
 export async function webhookRoutes(deps: WebhookDeps): Promise<Hono> {
@@ -82,8 +82,7 @@ export async function webhookRoutes(deps: WebhookDeps): Promise<Hono> {
     for (const one of settled) {
       if (one.status === 'fulfilled') continue;
       if (!(one.reason instanceof KeyturnError)) throw one.reason;
-      log.warn({ err: one.reason }, 'a webhook could not be passed on');
-      return { reason: 'temporal-unreachable', retryAfterSeconds: RETRY_AFTER_SECONDS };
+      return { reason: 'temporal-unreachable', code: one.reason.code, retryAfterSeconds: RETRY_AFTER_SECONDS };
     }
     const [first, ...rest] = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     return first === undefined ? { reason: 'unknown-consumer' } : { reason: 'accepted', requests: [first, ...rest] };
@@ -97,7 +96,8 @@ export async function webhookRoutes(deps: WebhookDeps): Promise<Hono> {
       const verdict = await decide(c.req.raw, c.req.param('credentialId'));
       count(verdict.reason);
       if (verdict.reason !== 'accepted') {
-        logRefusal(verdict.reason, { consumerId: consumerOf(c.req.raw), from: senderOf(c) });
+        const { reason, code } = verdict;
+        logRefusal(reason, { consumerId: consumerOf(c.req.raw), from: senderOf(c), code });
       }
       return answer(c, verdict, config);
     } catch (error) {

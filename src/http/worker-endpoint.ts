@@ -32,7 +32,11 @@ export async function startWorkerEndpoint(options: WorkerEndpointOptions): Promi
   app.get('/metrics', async (c) => {
     const text = metricsUrl === null ? null : await exported(metricsUrl);
     if (text !== null) return c.body(text, 200, contentType);
-    return refused(c, 503, { code: 'KT-NO-WORKER', message: 'the metrics exporter does not answer', hint: 'See the log.' });
+    return refused(c, 503, {
+      code: 'KT-NO-WORKER',
+      message: 'the metrics exporter does not answer',
+      hint: 'See the log.',
+    });
   });
   return listen(app, options.listen);
 }

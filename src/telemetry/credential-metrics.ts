@@ -1,7 +1,12 @@
 /** Metrics of the worker: they go through Temporal's meter and so stand at the endpoint of its Prometheus exporter. */
 import type { MetricMeter } from '@temporalio/common';
-import { type CredentialRecord, currentOf, type LockoutView, previousOf } from '../domain/record.js';
-import type { RotationFacts } from '../domain/record.js';
+import {
+  type CredentialRecord,
+  currentOf,
+  type LockoutView,
+  previousOf,
+  type RotationFacts,
+} from '../domain/record.js';
 import { revokeAtMs } from '../domain/retirement.js';
 
 type Meter = Pick<MetricMeter, 'createGauge' | 'createCounter'>;
@@ -27,10 +32,10 @@ export interface CredentialGauges {
  * When `list` fails, the values stay and `onError` is told.
  */
 export function startCredentialGauges(options: {
-  list(): Promise<Iterable<GaugedCredential>>;
+  readonly list: () => Promise<Iterable<GaugedCredential>>;
   readonly intervalMs: number;
   readonly meter: Meter;
-  onError?(error: unknown): void;
+  readonly onError?: (error: unknown) => void;
 }): CredentialGauges {
   const { list, intervalMs, meter, onError } = options;
   const gauge = (name: string, help: string) => meter.createGauge(name, 'float', '', help);
@@ -92,7 +97,9 @@ function endOfCurrentMs(record: CredentialRecord): number {
 }
 
 function oldestDebtMs(record: CredentialRecord): number | undefined {
-  const retirements = previousOf(record).flatMap(({ retirement }) => (retirement?.state === 'debt' ? [retirement] : []));
+  const retirements = previousOf(record).flatMap(({ retirement }) =>
+    retirement?.state === 'debt' ? [retirement] : [],
+  );
   const since = [...record.debts.map((debt) => debt.sinceMs), ...retirements.map(revokeAtMs)];
   return since.length === 0 ? undefined : Math.min(...since);
 }

@@ -31,10 +31,10 @@ import {
 import { newLane, type LaneState } from '../domain/lane.js';
 import { currentOf, previousOf } from '../domain/record.js';
 import { hasSeen } from '../domain/seen.js';
-import { rollbackRefusal } from '../domain/transitions.js';
+import { rollbackRefusal } from '../domain/rollback.js';
 import { Entity } from './entity.js';
 import { housekeepingLane } from './housekeepingLane.js';
-import { joinActive, noteLeaks, rotationLane } from './rotationLane.js';
+import { isHeld, joinActive, noteLeaks, rotationLane } from './rotationLane.js';
 
 const requestRotation = defineSignal<[RotationRequest]>(signalNames.requestRotation);
 const acknowledgeVersion = defineSignal<[Acknowledgement]>(signalNames.acknowledgeVersion);
@@ -82,7 +82,9 @@ function register(entity: Entity): void {
   );
   setHandler(
     acknowledgeVersion,
-    (ack) => {
+    async (ack) => {
+      // A run that has just begun knows neither consumers nor versions.
+      await condition(() => lane.installationId !== null || entity.stopping());
       const problem = acknowledgementProblem(lane, ack);
       if (problem) return log.warn('an acknowledgement was ignored', { problem });
       lane.notes.push({ kind: 'acknowledge', consumer: ack.consumer, version: ack.version, atMs: Date.now() });
@@ -169,9 +171,7 @@ function accept(entity: Entity, request: RotationRequest): void {
   lane.queue.push({ request, acceptedAtMs: Date.now(), leakNoted: false });
   noteLeaks(entity);
   joinActive(entity);
-  const waits =
-    lane.queue.some((q) => q.request.requestId === request.requestId) && (lane.active !== null || lane.view?.paused);
-  if (waits) lane.notes.push({ kind: 'waiting', request });
+  if (isHeld(entity, request.requestId)) lane.notes.push({ kind: 'waiting', request });
 }
 
 function isInHand(lane: LaneState, requestId: string): boolean {
@@ -215,8 +215,8 @@ function rollbackTarget(lane: LaneState, r: RollbackInput | undefined): number {
 
 function rollbackProblem(lane: LaneState, r: RollbackInput | undefined): string | null {
   const { view, policy } = lane;
-  if (!view || !policy) return 'there is no version to go back to';
-  if (lane.active) return 'a rotation is in progress';
+  if (!view || !policy || previousOf(view).length === 0) return 'there is no version to go back to';
+  if (lane.active || lane.rollback) return 'a rotation is in progress';
   const providerGrace = lane.capability === 'D' || lane.capability === 'E';
   return rollbackRefusal(view, rollbackTarget(lane, r), policy, providerGrace, false, Date.now());
 }

@@ -22,7 +22,7 @@ export interface Steps {
   /** Uses the value read back from the store. */
   verify(): Promise<Verdict>;
   publish(verified: boolean): Promise<void>;
-  /** Compromise: the first attempt to kill what leaked belongs to the rotation. */
+  /** The first attempt to kill what leaked belongs to the rotation; nothing to do where nothing leaked. */
   killLeaked(): Promise<void>;
   /** Undo of `rotate`: removes the new key at the provider and in the record. */
   takeBack(): Promise<void>;
@@ -35,7 +35,6 @@ export interface Plan {
   readonly canGoBack: boolean;
   /** Set when this operation was already being taken back before a crash. */
   readonly takingBack: boolean;
-  readonly compromise: boolean;
 }
 
 /** How a rotation ends before publish. Not an error of the code: those are never caught here. */
@@ -55,6 +54,16 @@ const MAX_KEYS_PER_ROTATION = 3;
 
 /** Resolves after publish. @throws RotationStopped after everything that can be undone was undone */
 export async function rotation(steps: Steps): Promise<void> {
+  await makeAndPublish(steps);
+  try {
+    await steps.killLeaked();
+  } catch (stopped) {
+    // The rotation ended at publish and nothing rewrites that; what leaked stays due in the retirement lane.
+    if (!(stopped instanceof RotationStopped)) throw stopped;
+  }
+}
+
+async function makeAndPublish(steps: Steps): Promise<void> {
   const undo: (() => Promise<void>)[] = [];
   try {
     const plan = await steps.plan();
@@ -62,7 +71,6 @@ export async function rotation(steps: Steps): Promise<void> {
     if (plan.takingBack) throw new RotationStopped('rolled-back', 'KT-NEW-KEY-REFUSED', 'taking the new key back');
     const verified = await makeProvenKey(steps, plan);
     await steps.publish(verified);
-    if (plan.compromise) await steps.killLeaked();
   } catch (stopped) {
     if (!(stopped instanceof RotationStopped)) throw stopped;
     for (const step of undo) await step();

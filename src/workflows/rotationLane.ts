@@ -61,9 +61,14 @@ function hasWork(entity: Entity): boolean {
 
 function decision(entity: Entity, q: QueuedRequest): ReturnType<typeof decide> {
   const { view, policy, active } = entity.lane;
-  const keyMade =
-    active !== null && (view?.operation?.toVersion !== null || active.recovering) && active.step !== 'plan';
+  // Before its plan is in the record an operation cannot have made a key; from then on an answer may be under way.
+  const keyMade = active !== null && (active.step !== 'plan' || view?.operation?.operationId === active.operationId);
   return decide(q.request, { view, policy, active: active ? { keyMade } : null, nowMs: Date.now() });
+}
+
+/** The request has to wait for a resume, or for the end of the rotation in hand. */
+export function isHeld(entity: Entity, requestId: string): boolean {
+  return entity.lane.queue.some((q) => q.request.requestId === requestId && decision(entity, q).do === 'hold');
 }
 
 /** The own timer ahead of the key's end; one request per version and end. */
@@ -154,10 +159,11 @@ function setActive(
     preempted: false,
   };
   entity.lane.active = fresh;
+  joinActive(entity);
   entity.publish();
 }
 
-/** Requests that the rotation in hand serves join it as they arrive; called by the handlers. */
+/** Requests that the rotation in hand serves join it, as it begins or as they arrive; a compromise that it does not serve hurries it. */
 export function joinActive(entity: Entity): void {
   const { lane } = entity;
   const { active } = lane;

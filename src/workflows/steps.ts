@@ -64,7 +64,6 @@ export class BoundSteps implements Steps {
     return {
       canGoBack: planned.canGoBack,
       takingBack: planned.operation.compensating,
-      compromise: this.active.request.reason === 'compromise',
     };
   }
 
@@ -121,6 +120,7 @@ export class BoundSteps implements Steps {
   }
 
   async publish(verified: boolean): Promise<void> {
+    this.refuseIfPreempted();
     const view = await this.step('publish', (input) => {
       const { operationId, request, startedAtMs, steps, stepStartedAtMs, attempts } = this.active;
       const { requestId, reason, source } = request;
@@ -148,6 +148,8 @@ export class BoundSteps implements Steps {
   }
 
   async takeBack(): Promise<void> {
+    // Nothing takes precedence over the way back: it leaves the provider as the next rotation has to find it.
+    this.#canGoBack = false;
     this.entity.see(
       await this.step(this.active.step, (input) => repeatable(this.summary('remove the new key')).takeBack(input)),
     );

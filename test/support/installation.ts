@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { onTestFinished as onThisTestFinished } from 'vitest';
 import { stringify } from 'yaml';
 import { KeyturnClient } from '../../src/client.js';
 import { openVault, type Vault } from '../../src/compose.js';
@@ -25,6 +25,8 @@ export interface InstallationOptions {
   readonly timing?: Record<string, string>;
   readonly top?: Record<string, unknown>;
   readonly temporal?: { readonly address: string; readonly namespace: string };
+  /** The test context's own, for tests that run concurrently. */
+  readonly onTestFinished?: typeof onThisTestFinished;
 }
 
 /** Waits that are minutes in earnest and need not be here. */
@@ -50,7 +52,7 @@ export interface Installation {
 }
 
 export async function installation(options: InstallationOptions = {}): Promise<Installation> {
-  const { strategy = 'create-and-delete' } = options;
+  const { strategy = 'create-and-delete', onTestFinished = onThisTestFinished } = options;
   const server = options.temporal ?? sharedServer();
   const unique = `${process.pid}-${Date.now().toString(36)}-${(counter += 1)}`;
   const credentialId = `core-${unique}`;
@@ -129,11 +131,12 @@ export async function installation(options: InstallationOptions = {}): Promise<I
   };
 }
 
-async function importSeeded(
+/** Seals a key as version 1, as `keyturn import` does. */
+export async function importSeeded(
   vault: Vault,
   config: Config,
   credentialId: string,
-  seeded: MambuSimulator['seeded'][number],
+  seeded: Pick<MambuSimulator['seeded'][number], 'keyId' | 'apiKey' | 'secretKey'>,
 ): Promise<void> {
   const entry = config.credentials.get(credentialId);
   if (!entry) throw new Error('the credential is not in the configuration');

@@ -111,7 +111,7 @@ export function mambuProvider(deps: MambuProviderDeps): Provider<MambuSettings> 
 }
 
 /** The replay window is that of `create-key` and `create-secret`; Mambu documents no idempotency for a rotation. */
-function capability({ strategy, tenantGraceMs }: MambuSettings): Capability {
+function capability({ strategy, tenantGraceMs, keyTtlMs }: MambuSettings): Capability {
   const common = {
     value: 'server',
     replayWindowMs: REPLAY_WINDOW_MS,
@@ -119,6 +119,7 @@ function capability({ strategy, tenantGraceMs }: MambuSettings): Capability {
     propagationMs: 0,
     strikeLimit: STRIKE_LIMIT,
     keyIdIsSecret: false,
+    ...(keyTtlMs === null ? {} : { keyTtlMs }),
   } as const;
   if (strategy === 'create-and-delete') {
     return { ...common, overlap: 'ours', intents: ['create-key'], needsSecretKey: false };

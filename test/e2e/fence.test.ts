@@ -1,0 +1,119 @@
+/** A worker that is frozen past its time-out, and woken when another one has taken over. Its call and its write have to lose. */
+import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { expectAllWell, madeIn } from '../support/guarantees.js';
+import { installation, type Installation } from '../support/installation.js';
+import { workerProcess, type Point, type WorkerProcess } from '../support/worker-process.js';
+
+const posts = (i: Installation): readonly string[] =>
+  i.simulator
+    .oracle()
+    .requests.filter((r) => r.method === 'POST')
+    .map((r) => r.route);
+
+describe.each(['create-and-delete', 'rotation'] as const)('%s: a worker frozen', (strategy) => {
+  it('before it sends: when it wakes, neither its call nor its write has any effect', async () => {
+    const i = await installation({ strategy });
+    const frozen = await frozenWorker(i, 'after-intent');
+    expect(posts(i)).toEqual([]);
+    await mendedByAnother(i);
+    const made = strategy === 'rotation' ? ['create-key', 'create-secret'] : ['create-key'];
+    expect(madeIn(i)).toEqual(made);
+    const sent = posts(i).length;
+    const before = await i.vault.custody.read(i.credentialId);
+
+    await awake(frozen);
+    expect(posts(i).length, 'requests of the woken worker').toBe(sent);
+    expect((await i.vault.custody.read(i.credentialId))?.record).toEqual(before?.record);
+    await expectAllWell(i, 2);
+  });
+
+  it('before it seals the answer: when it wakes after the recovery, its write loses and its answer is kept', async () => {
+    const i = await installation({ strategy });
+    const frozen = await frozenWorker(i, 'before-key');
+    const rest = await mendedByAnother(i);
+    const before = await i.vault.custody.read(i.credentialId);
+    const operationId = before?.record.versions.find((v) => v.version === 2)?.operationId ?? '';
+
+    await awake(frozen);
+    expect((await i.vault.custody.read(i.credentialId))?.record).toEqual(before?.record);
+    const late = await i.vault.custody.readLate(i.credentialId, operationId);
+    expect(late).toHaveLength(1);
+    // The same key for a create that was sent again; a key of its own, which dies with the old one, for a rotation in place.
+    const same = late[0]?.keyId === rest.current?.keyId;
+    expect(same).toBe(strategy === 'create-and-delete');
+    await expectAllWell(i, 2);
+  });
+
+  it('before it seals the answer: when it wakes during the recovery, its answer is read first and nothing is sent twice', async () => {
+    const i = await installation({ strategy });
+    const frozen = await frozenWorker(i, 'before-key');
+    for (const method of ['GET', 'POST'])
+      i.simulator.faults.add({ match: { method, times: 'always' }, action: 'fail-before', status: 503 });
+    await workerProcess(i);
+    await i.until('the recovery waits for the provider', (s) => s.rotation?.recovering === true && s.rotation.parked, 30_000);
+    await awake(frozen);
+    i.simulator.faults.clear();
+    await i.until('version 2 is current', (s) => s.current?.version === 2 && s.rotation === null, 40_000);
+    expect(madeIn(i)).toEqual([strategy === 'rotation' ? 'rotate' : 'create-key']);
+    await expectAllWell(i, 2);
+  });
+});
+
+/**
+ * A worker that has stopped itself at this point. It reaches Temporal over a line that is cut as it freezes: a machine that sleeps loses its
+ * connections, and a server that still believed in them would hand it tasks for another minute.
+ */
+async function frozenWorker(i: Installation, at: Point): Promise<WorkerProcess & { restore(): void }> {
+  const line = await cuttableLine((await i.config()).temporal.address ?? '');
+  const worker = await workerProcess(i, { at, signal: 'SIGSTOP', address: line.address });
+  await i.request('r-1');
+  await worker.frozen();
+  line.cut();
+  return { ...worker, restore: line.restore };
+}
+
+async function mendedByAnother(i: Installation): ReturnType<Installation['until']> {
+  await workerProcess(i);
+  return i.until('version 2 is current', (s) => s.current?.version === 2 && s.rotation === null && s.debts.length === 0, 40_000);
+}
+
+/** It goes on where it stood, and reaches Temporal again; then it ends in its own time, when it has nothing in hand any more. */
+async function awake(frozen: WorkerProcess & { restore(): void }): Promise<void> {
+  frozen.restore();
+  frozen.kill('SIGCONT');
+  frozen.kill('SIGTERM');
+  await frozen.ended;
+}
+
+async function cuttableLine(target: string): Promise<{ address: string; cut(): void; restore(): void }> {
+  const [host = '', port = ''] = target.split(':');
+  const open = new Set<Socket>();
+  let isCut = false;
+  const server = createServer((near) => {
+    const far = connect(Number(port), host);
+    for (const socket of [near, far]) {
+      open.add(socket);
+      socket.on('close', () => open.delete(socket)).on('error', () => socket.destroy());
+    }
+    if (isCut) near.destroy();
+    near.pipe(far).pipe(near);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    for (const socket of open) socket.destroy();
+    server.close();
+  });
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut() {
+      isCut = true;
+      for (const socket of open) socket.destroy();
+    },
+    restore() {
+      isCut = false;
+    },
+  };
+}

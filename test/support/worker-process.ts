@@ -1,0 +1,66 @@
+/** Workers in processes of their own, that can be killed, frozen and woken. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished as onThisTestFinished } from 'vitest';
+import type { Installation } from './installation.js';
+
+/** A point at which the worker stops itself, once per installation. `before` and `after` mean the write to the store. */
+export type Point =
+  | 'plan'
+  | 'persist'
+  | 'retire'
+  | `${'before' | 'after'}-${'intent' | 'key' | 'verdict' | 'publish' | 'death'}`;
+
+export interface WorkerProcess {
+  readonly pid: number;
+  /** Settles with the signal that ended it. */
+  readonly ended: Promise<NodeJS.Signals | null>;
+  /** Settles when it is frozen by SIGSTOP. */
+  frozen(): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export interface WorkerProcessOptions {
+  readonly at?: Point;
+  readonly signal?: 'SIGKILL' | 'SIGSTOP';
+  /** Default: the address of the configuration. */
+  readonly address?: string;
+  readonly onTestFinished?: typeof onThisTestFinished;
+}
+
+const script = fileURLToPath(new URL('./crash-worker.mjs', import.meta.url));
+
+/** Resolves when it polls. */
+export async function workerProcess(i: Installation, options: WorkerProcessOptions = {}): Promise<WorkerProcess> {
+  const { at, signal = 'SIGKILL', onTestFinished = onThisTestFinished } = options;
+  const marker = join(i.directory, 'struck');
+  const argument = JSON.stringify({ configFile: i.configFile, address: options.address, at, signal, marker });
+  const child = spawn(process.execPath, [script, argument], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const ended = once(child, 'exit').then(([, by]) => by as NodeJS.Signals | null);
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4_000)));
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  const polling = once(child.stdout, 'data');
+  const gone = ended.then(() => Promise.reject(new Error(`the worker ended before it polled:\n${said}`)));
+  await Promise.race([polling, gone]);
+  gone.catch(() => undefined);
+  child.stdout.resume();
+  const { pid } = child;
+  if (pid === undefined) throw new Error('the worker has no process id');
+  return { pid, ended, frozen: () => untilStopped(pid), kill: (by) => void child.kill(by) };
+}
+
+/** Linux tells a stopped process as state T. */
+async function untilStopped(pid: number): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!/^State:\s+T/m.test(await readFile(`/proc/${pid}/status`, 'utf8'))) {
+    if (Date.now() > deadline) throw new Error('the worker did not reach the point where it freezes');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

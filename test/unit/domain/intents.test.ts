@@ -1,0 +1,177 @@
+import { describe, expect, test } from 'vitest';
+import {
+  compensate,
+  expireOpenIntents,
+  intend,
+  nextIntentN,
+  raiseEpoch,
+  reopen,
+  settle,
+} from '../../../src/domain/intents.js';
+import type { CredentialRecord, IntentFacts } from '../../../src/domain/record.js';
+import {
+  after,
+  classD,
+  hour,
+  intentFacts,
+  minute,
+  recordOf,
+  second,
+  t0,
+  version,
+  versionFacts,
+  working,
+} from './facts.js';
+
+const lost = expect.objectContaining({ kind: 'lost' });
+const settledAs = (settled: IntentFacts['settled'], over: Partial<IntentFacts> = {}): CredentialRecord => ({
+  ...working(),
+  intents: [intentFacts(1, { settled, ...over })],
+});
+const inPlace = (over: Partial<IntentFacts> = {}): IntentFacts => intentFacts(1, { kind: 'rotate', ...over });
+
+describe('an intent', () => {
+  test('is written once: the same again is done, another one with its number loses', () => {
+    const record = after(intend(working(), intentFacts(1)));
+    expect(intend(record, intentFacts(1))).toEqual({ kind: 'done' });
+    expect(intend(record, intentFacts(1, { idempotencyKey: 'other' }))).toEqual(lost);
+  });
+
+  test('is not written beside one that may still be sent', () => {
+    expect(intend(settledAs('open'), intentFacts(2))).toEqual(lost);
+    expect(intend(settledAs('unknown'), intentFacts(2))).toMatchObject({ kind: 'next' });
+  });
+
+  test('of a stale operation or epoch loses', () => {
+    expect(intend(recordOf(), intentFacts(1))).toEqual(lost);
+    expect(intend(working({ operationId: 'op-b' }), intentFacts(1))).toEqual(lost);
+    expect(intend(raiseEpoch(working()), intentFacts(1))).toEqual(lost);
+  });
+
+  test('is not written any more once the rotation is being taken back', () => {
+    expect(intend(working({ compensating: true }), intentFacts(1))).toEqual(lost);
+  });
+
+  test('that was surely not sent makes way, so that an outage of days does not fill the record', () => {
+    let record = settledAs('unknown');
+    for (let i = 0; i < 2_000; i++) {
+      const intent = intentFacts(nextIntentN(record));
+      record = after(settle(after(intend(record, intent)), intent, 'not-sent'));
+    }
+    expect(record.intents.map((i) => i.settled)).toEqual(['unknown', 'not-sent']);
+    expect(record.intents.map((i) => i.n)).toEqual([1, 2_001]);
+  });
+});
+
+describe('the old key’s life under a rotation in place', () => {
+  const graceMs = 30 * minute;
+  const life = (r: CredentialRecord): number | null => version(r, 1).providerDiesAtMs;
+  const sent = (record = working({ strategy: classD })): CredentialRecord => after(intend(record, inPlace()));
+
+  test('ends at the earliest instant of sending + the tenant’s grace, as soon as the intent is written', () => {
+    expect(life(sent())).toBe(t0 + graceMs);
+    expect(life(after(settle(sent(), inPlace(), 'unknown')))).toBe(t0 + graceMs);
+    expect(life(after(settle(sent(), inPlace(), 'answered')))).toBe(t0 + graceMs);
+  });
+
+  test.each(['not-sent', 'refused'] as const)('is given back when the call was %s', (settled) => {
+    expect(life(after(settle(sent(), inPlace(), settled)))).toBeNull();
+  });
+
+  test('is not given back while an earlier rotation of this operation may have been executed', () => {
+    const record = after(settle(sent(), inPlace(), 'unknown'));
+    const again = inPlace({ n: 2, createdAtMs: t0 + minute });
+    const second = after(settle(after(intend(record, again)), again, 'not-sent'));
+    expect(life(second)).toBe(t0 + graceMs);
+  });
+
+  test('keeps the bound that an earlier operation has left behind', () => {
+    const bound = t0 + 10 * minute;
+    const record = recordOf({ versions: [versionFacts(1, { providerDiesAtMs: bound })] });
+    const next = sent(working({ strategy: classD }, record));
+    expect(life(next)).toBe(bound);
+    expect(life(after(settle(next, inPlace(), 'not-sent')))).toBe(bound);
+  });
+
+  test('is never touched by creating a key beside it', () => {
+    expect(life(after(intend(working({ strategy: classD }), intentFacts(1))))).toBeNull();
+    expect(life(after(intend(working(), inPlace())))).toBeNull();
+  });
+});
+
+describe('settling', () => {
+  test('twice is done; a settled intent does not change its mind', () => {
+    const record = after(settle(settledAs('open'), intentFacts(1), 'unknown'));
+    expect(settle(record, intentFacts(1), 'unknown')).toEqual({ kind: 'done' });
+    expect(settle(record, intentFacts(1), 'not-sent')).toEqual(lost);
+    expect(settle(settledAs('answered'), intentFacts(1), 'refused')).toEqual(lost);
+  });
+
+  test('by an attempt of another operation never settles the intent with the same number', () => {
+    expect(settle(settledAs('open'), intentFacts(1, { operationId: 'op-old' }), 'not-sent')).toEqual(lost);
+    expect(settle(recordOf(), intentFacts(1), 'not-sent')).toEqual(lost);
+  });
+
+  test('by an attempt that was given up never settles the attempt that has taken over', () => {
+    const first = intentFacts(1);
+    const given = expireOpenIntents(raiseEpoch(settledAs('open')), t0 + hour);
+    const resent = after(reopen(given, 'op-a', 1, t0 + hour));
+    expect(resent.intents).toMatchObject([{ settled: 'open', epoch: 1, sends: 2, sendBeforeMs: t0 + hour }]);
+    expect(settle(resent, first, 'not-sent')).toEqual(lost);
+    expect(settle(resent, { ...first, epoch: 1 }, 'unknown')).toMatchObject({ kind: 'next' });
+  });
+});
+
+describe('sending the stored bytes again', () => {
+  test('is for unknown intents of the operation at work only', () => {
+    expect(reopen(settledAs('unknown'), 'op-a', 1, t0)).toMatchObject({ kind: 'next' });
+    for (const settled of ['open', 'not-sent', 'answered', 'refused'] as const)
+      expect(reopen(settledAs(settled), 'op-a', 1, t0)).toEqual(lost);
+    expect(reopen(settledAs('unknown'), 'op-b', 1, t0)).toEqual(lost);
+    expect(reopen(settledAs('unknown'), 'op-a', 2, t0)).toEqual(lost);
+  });
+
+  test('keeps the idempotency key and the time the window counts from', () => {
+    const [before] = settledAs('unknown').intents;
+    const [now] = after(reopen(settledAs('unknown'), 'op-a', 1, t0 + hour)).intents;
+    expect(now).toMatchObject({ idempotencyKey: before?.idempotencyKey, createdAtMs: before?.createdAtMs });
+  });
+
+  test('waits for another attempt and stops when the rotation is taken back', () => {
+    const record = settledAs('unknown');
+    expect(reopen({ ...record, intents: [...record.intents, intentFacts(2)] }, 'op-a', 1, t0)).toEqual(lost);
+    expect(reopen(compensate(record, 'op-a', t0), 'op-a', 1, t0)).toEqual(lost);
+  });
+});
+
+describe('an attempt whose worker is gone', () => {
+  const fencedMs = t0 + 5 * second + 15 * second + 2 * second;
+
+  test('is unknown only when it can have no effect any more: sendBefore + HTTP time-out + skew', () => {
+    const state = (nowMs: number) => expireOpenIntents(settledAs('open'), nowMs).intents[0]?.settled;
+    expect(state(fencedMs - 1)).toBe('open');
+    expect(state(fencedMs)).toBe('unknown');
+  });
+
+  test('leaves settled intents alone', () => {
+    const record = settledAs('refused');
+    expect(expireOpenIntents(record, fencedMs)).toEqual(record);
+    expect(expireOpenIntents(recordOf(), fencedMs)).toEqual(recordOf());
+  });
+});
+
+describe('taking back', () => {
+  test('is marked once and by its own operation only', () => {
+    const record = compensate(working(), 'op-a', t0);
+    expect(record.operation?.compensating).toBe(true);
+    expect(compensate(record, 'op-a', t0)).toBe(record);
+    const other = working({ operationId: 'op-b' });
+    expect(compensate(other, 'op-a', t0)).toBe(other);
+  });
+
+  test('keeps an attempt that has not sent yet from sending, and waits for one that has', () => {
+    const record = compensate(settledAs('open'), 'op-a', t0);
+    expect(record).toMatchObject({ epoch: 1, intents: [{ settled: 'open', epoch: 0 }] });
+    expect(compensate(record, 'op-a', t0 + hour)).toMatchObject({ intents: [{ settled: 'unknown' }] });
+  });
+});
