@@ -206,6 +206,9 @@ async function settle({ client, vault: { custody }, warn }: ApplyParts, change: 
   const isPaused = async (): Promise<boolean> => ((await custody.read(credentialId))?.record.paused ?? null) !== null;
   switch (change.do) {
     case 'pause-workflow':
+      if (!(await eventually(() => knowsItIsGone(client, credentialId)))) {
+        warn(`${credentialId} is still in the keyturn.yaml of its worker`);
+      }
       await client.pause(credentialId, GONE);
       if (!(await eventually(isPaused))) warn(`${credentialId} is paused, but the store does not know it yet`);
       return;
@@ -224,6 +227,11 @@ async function settle({ client, vault: { custody }, warn }: ApplyParts, change: 
     default:
       throw new KeyturnError('KT-INTERNAL', `nothing to settle for ${change.do}`);
   }
+}
+
+async function knowsItIsGone(client: KeyturnClient, credentialId: string): Promise<boolean> {
+  const { attention } = await client.state(credentialId);
+  return attention.some(({ code }) => code === 'KT-NOT-IN-CONFIG');
 }
 
 const SETTLED_WITHIN_MS = 10_000;

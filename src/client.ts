@@ -195,7 +195,9 @@ export class KeyturnClient {
       const state = await this.state(credentialId).catch(awayAsNull);
       const last = state?.lastRotation ?? null;
       // A duplicate gets the outcome of its first; a request that joined another's rotation gets that one's.
-      if (state !== null && last?.requestId === requestId) return { state, ended: last };
+      // A compromise is in the record before it has tried to kill what leaked: it has not ended yet.
+      if (state !== null && last?.requestId === requestId && state.rotation?.requestId !== requestId)
+        return { state, ended: last };
       const isIdle = state?.rotation === null && (state.pendingRequests === 0 || state.paused !== null);
       if (isIdle) return { state, ended: last?.endedAt === since?.endedAt ? null : last };
       if (Date.now() >= deadlineMs)

@@ -6,7 +6,7 @@ import {
   type ScheduleHandle,
 } from '@temporalio/client';
 import type { KeyturnClient } from './client.js';
-import type { Config } from './config.js';
+import type { Config, CredentialConfig } from './config.js';
 import { scheduleId } from './contract.js';
 import { KeyturnError } from './domain/errors.js';
 import { desiredSchedule, differences, type DesiredSchedule, type SchedulePart } from './schedule-spec.js';
@@ -47,24 +47,26 @@ export async function reconcileSchedules(
   installationId: string,
   { dryRun, gone = [], prune = false }: ReconcileOptions,
 ): Promise<readonly ScheduleChange[]> {
-  const wanted = [...config.credentials.values()].map(async ({ credentialId, schedule }) => {
+  const queue = config.temporal.taskQueue;
+  const wanted = async ({ credentialId, schedule }: CredentialConfig): Promise<readonly ScheduleChange[]> => {
     const found = await described(client, credentialId);
-    if (found !== null) refuseForeign(found, credentialId, installationId, schedule !== null);
-    if (schedule !== null) {
-      return changeOf(found, desiredSchedule(credentialId, schedule, config.temporal.taskQueue), credentialId);
-    }
-    return found !== null && isOwn(found, installationId) ? [{ do: 'delete', credentialId } as const] : [];
-  });
-  const listed = await ownSchedules(client, installationId);
-  const unwanted = [...new Set([...gone, ...listed])]
-    .filter((credentialId) => !config.credentials.has(credentialId))
-    .map(async (credentialId): Promise<readonly ScheduleChange[]> => {
-      const found = await described(client, credentialId);
-      if (found === null || !isOwn(found, installationId)) return [];
-      if (prune) return [{ do: 'delete', credentialId }];
-      return found.state.paused ? [] : [{ do: 'pause', credentialId }];
-    });
-  const changes = (await Promise.all([...wanted, ...unwanted])).flat();
+    if (schedule === null)
+      return found !== null && isOwn(found, installationId) ? [{ do: 'delete', credentialId }] : [];
+    if (found === null)
+      return [{ do: 'create', credentialId, desired: desiredSchedule(credentialId, schedule, queue) }];
+    refuseForeign(found, credentialId, installationId);
+    return changesOf(found, desiredSchedule(credentialId, schedule, queue), credentialId);
+  };
+  const unwanted = async (credentialId: string): Promise<readonly ScheduleChange[]> => {
+    const found = await described(client, credentialId);
+    if (found === null || !isOwn(found, installationId)) return [];
+    if (prune) return [{ do: 'delete', credentialId }];
+    return found.state.paused ? [] : [{ do: 'pause', credentialId }];
+  };
+  const known = new Set([...gone, ...(await ownSchedules(client, installationId))]);
+  const unknown = [...known].filter((credentialId) => !config.credentials.has(credentialId));
+  const looked = await Promise.all([...[...config.credentials.values()].map(wanted), ...unknown.map(unwanted)]);
+  const changes = looked.flat();
   if (dryRun) return changes;
   for (const change of changes) {
     await client.asked(change.credentialId, () => perform(client, installationId, change));
@@ -72,12 +74,11 @@ export async function reconcileSchedules(
   return changes;
 }
 
-function changeOf(
-  found: ScheduleDescription | null,
+function changesOf(
+  found: ScheduleDescription,
   desired: DesiredSchedule,
   credentialId: string,
 ): readonly ScheduleChange[] {
-  if (found === null) return [{ do: 'create', credentialId, desired }];
   const differs = differences(found, desired);
   const isBack = found.state.paused && found.state.note?.startsWith(GONE_NOTE) === true;
   return [
@@ -148,13 +149,8 @@ async function create(
   }
 }
 
-function refuseForeign(
-  found: ScheduleDescription,
-  credentialId: string,
-  installationId: string,
-  isWanted: boolean,
-): void {
-  if (isOwn(found, installationId) || !isWanted) return;
+function refuseForeign(found: ScheduleDescription, credentialId: string, installationId: string): void {
+  if (isOwn(found, installationId)) return;
   const owner = found.memo?.installationId;
   const whose = typeof owner === 'string' ? `installation ${owner}` : 'nobody that keyturn knows';
   throw new KeyturnError(

@@ -81,8 +81,11 @@ export interface CredentialActivities {
   ): Promise<RecordView | null>;
   note(input: Believed & { readonly notes: readonly Note[] }): Promise<RecordView | null>;
   rollback(input: StepInput & { readonly toVersion: number; readonly requestId: string }): Promise<RecordView>;
-  /** One attempt to end the life of a replaced version, with its proof where propagation is 0. */
-  retire(input: Believed & { readonly version: number }): Promise<RecordView>;
+  /**
+   * One attempt to end the life of a replaced version, with its proof where propagation is 0.
+   * `operationId`: the rotation that ends with this attempt; a failure makes its outcome `rotated-with-debt`.
+   */
+  retire(input: Believed & { readonly version: number; readonly operationId?: string }): Promise<RecordView>;
   settleDebt(input: Believed & { readonly keyId: string }): Promise<RecordView>;
 }
 

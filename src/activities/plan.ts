@@ -113,8 +113,13 @@ export function withInventory(record: CredentialRecord, inventory: Inventory, no
   const proven = withVersion(changed, current.version, (v) => ({
     ...v,
     lifetime: current.lifetime ?? latest,
-    expiresAtMs: ends ?? v.expiresAtMs,
+    expiresAtMs: sameEnd(ends, v.expiresAtMs) ? v.expiresAtMs : ends,
     verifiedAtMs: v.verifiedAtMs ?? nowMs,
   }));
   return killLeaked(proven);
+}
+
+/** Listings count whole seconds: an end that moves by less has not moved. */
+function sameEnd(read: number | null, known: number | null): boolean {
+  return read === null || (known !== null && Math.abs(read - known) < 2_000);
 }

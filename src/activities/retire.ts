@@ -1,13 +1,22 @@
 import { debtDelayMs, retireDueMs } from '../domain/retirement.js';
-import { currentOf, type RecordView, type RetirementFacts, type VersionFacts } from '../domain/record.js';
-import { destroy, patchDebt, patchRetirement } from '../domain/transitions.js';
-import type { Believed } from './api.js';
+import {
+  currentOf,
+  type CredentialRecord,
+  type RecordView,
+  type RetirementFacts,
+  type VersionFacts,
+} from '../domain/record.js';
+import { destroy, owing, patchDebt, patchRetirement } from '../domain/transitions.js';
+import type { Believed, CredentialActivities } from './api.js';
 import type { Engine, Working } from './engine.js';
 import { describe, stop } from './failures.js';
 import { takeInventory } from './plan.js';
 
 /** One attempt to end the life of a replaced version. A failure is a debt: visible, tried again with growing waits, never abandoned. */
-export async function retire(engine: Engine, input: Believed & { readonly version: number }): Promise<RecordView> {
+export async function retire(
+  engine: Engine,
+  input: Parameters<CredentialActivities['retire']>[0],
+): Promise<RecordView> {
   let w = await engine.open(input);
   const due = versionOf(w, input.version);
   if (!due || retireDueMs(due, w.config.timing.skewMs) > engine.now()) return engine.view(w.config, w.opened.record);
@@ -29,9 +38,18 @@ export async function retire(engine: Engine, input: Believed & { readonly versio
   const opened = await engine.change(w.credentialId, (record) =>
     patch === 'listed' || patch === 'elapsed'
       ? destroy(record, old.version, patch, engine.now())
-      : patchRetirement(record, old.version, patch),
+      : withOutcome(patchRetirement(record, old.version, patch), patch, input.operationId),
   );
   return engine.view(w.config, opened.record);
+}
+
+/** A rotation to which this attempt belongs ends with it. */
+function withOutcome(
+  record: CredentialRecord,
+  patch: Partial<RetirementFacts>,
+  operationId: string | undefined,
+): CredentialRecord {
+  return operationId !== undefined && patch.state === 'debt' ? owing(record, operationId) : record;
 }
 
 function versionOf(w: Working, version: number): VersionFacts | undefined {

@@ -74,7 +74,8 @@ async function writeIntent(
   operation: OperationFacts,
   kind: IntentKind,
 ): Promise<{ opened: Opened; n: number }> {
-  const acting = kind === 'create-secret' ? pendingOf(w.opened.record) : currentOf(w.opened.record);
+  // Also for the new key's secret key: a key that nobody has proven yet may be refused for some minutes, and that would cost a strike.
+  const acting = currentOf(w.opened.record);
   if (!acting) throw new KeyturnError('KT-INTERNAL', `no version can authenticate ${kind}`);
   const inventory = kind === 'create-secret' ? null : await takeInventory(engine, w, operation.operationId);
   const context = await engine.context(w, engine.values(w.opened, acting.version), operation.operationId);

@@ -1,6 +1,7 @@
 import { expiresAtMs } from '../domain/expiry.js';
 import { currentOf, pendingOf, type RecordView, type VersionFacts } from '../domain/record.js';
 import { canGoBack } from '../domain/capability.js';
+import { disown } from '../domain/intents.js';
 import { canMakeAnother } from '../domain/recovery.js';
 import { withVersion } from '../domain/transitions.js';
 import { judgeRefusal, lastSafeInstantMs, type Verdict } from '../domain/verification.js';
@@ -36,6 +37,10 @@ export async function verify(
     return { view: await recordVerified(engine, w, pending, verified), verdict: { do: 'verified' } };
   } catch (error) {
     if (isProviderFailure(error, 'credential-refused')) return stuck(await afterRefusal(engine, w, input));
+    if (isProviderFailure(error, 'rejected') && error.facts.code === 'KT-SCOPE-DIFFERS') {
+      await engine.change(w.credentialId, disown);
+      if (!canGoBack(w.strategy)) return stuck({ do: 'refused' });
+    }
     const unable = isProviderFailure(error, 'outage', 'not-sent', 'busy', 'blocked');
     // The old key dies anyway: an unverified key is better than none.
     if (unable && Number.isFinite(safeMs) && (input.hurry || engine.now() >= safeMs)) {
@@ -92,7 +97,7 @@ async function afterRefusal(
   const current = currentOf(w.opened.record);
   const pending = pendingOf(w.opened.record);
   const inventory = await takeInventory(engine, w, input.operationId);
-  const listed = inventory.keys === null ? null : inventory.keys.some((k) => k.keyId === pending?.keyId);
+  const listed = inventory.keys?.some((k) => k.keyId === pending?.keyId) ?? null;
   const nowMs = engine.now();
   const verdict = judgeRefusal({
     firstRefusedAtMs: operation.refusedAtMs,
@@ -104,7 +109,8 @@ async function afterRefusal(
     nowMs,
   });
   await engine.change(w.credentialId, (record) => {
-    const noted = withInventory(record, inventory, nowMs);
+    const inventoried = withInventory(record, inventory, nowMs);
+    const noted = listed === false ? disown(inventoried) : inventoried;
     return noted.operation
       ? { ...noted, operation: { ...noted.operation, refusedAtMs: noted.operation.refusedAtMs ?? nowMs } }
       : noted;

@@ -4,7 +4,7 @@ import type { Action } from './run.js';
 type Loaders = { readonly [Name in CommandName]: () => Promise<{ readonly run: Action<Name> }> };
 
 /** The file of each command, imported when it runs and not before: --help stays fast. */
-export const loaders: Partial<Loaders> = {
+export const loaders: Loaders = {
   init: () => import('./commands/init.js'),
   import: () => import('./commands/import.js'),
   get: () => import('./commands/get.js'),
@@ -12,6 +12,7 @@ export const loaders: Partial<Loaders> = {
   lockout: () => import('./commands/lockout.js'),
   reconcile: () => import('./commands/reconcile.js'),
   doctor: () => import('./commands/doctor.js'),
+  dev: () => import('./commands/dev.js'),
   demo: () => import('./commands/demo.js'),
   worker: () => import('./commands/worker.js'),
   serve: () => import('./commands/serve.js'),

@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module';
 import { Argument, Command, CommanderError } from 'commander';
-import { KeyturnError } from '../domain/errors.js';
 import { type CommandName, type Definition, definitions, globalFlags } from './definitions.js';
 import { loaders } from './loaders.js';
 import { createOutput } from './output.js';
@@ -76,9 +75,8 @@ function place(program: Command, { name, words }: Definition): Command {
 
 /** The table of loaders is typed by name; here the name is one of all, and commander has seen to arguments and flags. */
 async function loadAction(name: CommandName): Promise<LoadedAction> {
-  const module = await loaders[name]?.();
-  if (module === undefined) throw new KeyturnError('KT-USAGE', `${name} is not in this version`);
-  return module.run as LoadedAction;
+  const { run } = await loaders[name]();
+  return run as LoadedAction;
 }
 
 /** A flag may stand before the command or after it; after it wins. */

@@ -19,6 +19,7 @@ import {
   type RetrievedConfiguration,
 } from '../contract.js';
 import { createKeyFile } from '../custody/key-file.js';
+import { KeyturnError } from '../domain/errors.js';
 import { firstRecord } from '../domain/imports.js';
 import { Secret } from '../domain/secret.js';
 import { startServer } from '../http/server.js';
@@ -193,7 +194,8 @@ async function until(
     signal.throwIfAborted();
     const state = await client.state(CREDENTIAL);
     if (holds(state)) return state;
-    if (Date.now() > deadlineMs) throw new Error(`the demo does not get on: ${JSON.stringify(state)}`);
+    if (Date.now() > deadlineMs)
+      throw new KeyturnError('KT-INTERNAL', `the demo does not get on: ${JSON.stringify(state)}`);
     await sleep(40);
   }
 }
@@ -272,7 +274,7 @@ function judge(simulator: MambuSimulator, overlap: Overlap, state: CredentialSta
     strikes: oracle.strikes.total,
   };
   if (result.consumerFailures > 0 || result.keysAlive !== 1 || result.strikes > 0 || result.version !== 2) {
-    throw new Error(`the demo did not end as promised: ${JSON.stringify(result)}`);
+    throw new KeyturnError('KT-INTERNAL', `the demo did not end as promised: ${JSON.stringify(result)}`);
   }
   return result;
 }

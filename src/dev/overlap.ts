@@ -1,6 +1,7 @@
 /** A consumer that re-reads its key every second and calls with it, and an observer that notes which keys are accepted when. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Vault } from '../compose.js';
+import { revokeAtMs } from '../domain/retirement.js';
 import type { Secret } from '../domain/secret.js';
 
 const EVERY_MS = 200;
@@ -51,12 +52,14 @@ export class Overlap {
         if (key && v.stage !== 'pending') keys.set(v.version, key);
       }
       if (round % REFRESH_EVERY === 0) held = current?.version ?? held;
-      // Only keys that the record knows to be alive are tried: a call with a dead key would cost a strike.
-      const living = new Set(
-        (opened?.record.versions ?? []).filter((v) => v.stage !== 'pending').map((v) => v.version),
+      // A key about to be revoked is not tried any more: a call with a dead key would cost a strike.
+      const soonMs = Date.now() + 2 * EVERY_MS;
+      const living = (opened?.record.versions ?? []).filter(
+        (v) => v.stage === 'current' || (v.retirement && revokeAtMs(v.retirement) > soonMs),
       );
       const accepted = new Map<number, boolean>();
-      for (const version of new Set([...living, held])) accepted.set(version, await this.#accepts(keys.get(version)));
+      for (const version of new Set([...living.map((v) => v.version), held]))
+        accepted.set(version, await this.#accepts(keys.get(version)));
       this.calls += 1;
       if (accepted.get(held) !== true) this.failures += 1;
       this.#marks.push({ atMs: Date.now(), accepted, current: current?.version ?? 0 });

@@ -1,6 +1,6 @@
 /** Transitions of the intents: what was written before each call to the provider, and what became of it. */
 import { currentOf, type CredentialRecord, type IntentFacts } from './record.js';
-import { fencedAtMs } from './recovery.js';
+import { fencedAtMs, MAX_KEYLESS_REPLAYS } from './recovery.js';
 import { done, forward, lost, next, withIntent, withVersion, type Transition } from './transitions.js';
 
 /** Ordinal of the next intent; those that were surely not sent are forgotten, so it is no count. */
@@ -97,4 +97,14 @@ export function compensate(record: CredentialRecord, operationId: string, nowMs:
   if (record.operation.compensating && !open) return record;
   const compensating = { ...record, operation: { ...record.operation, compensating: true } };
   return open ? expireOpenIntents(raiseEpoch(compensating), nowMs) : compensating;
+}
+
+/**
+ * The newest answer named a key that is not this account's: what was really made is as unknown as after a lost answer, and a replay would
+ * say the same again.
+ */
+export function disown(record: CredentialRecord): CredentialRecord {
+  const wrong = record.intents.findLast((i) => i.kind !== 'create-secret' && i.settled === 'answered');
+  if (!wrong) return record;
+  return withIntent(record, wrong.n, (i) => ({ ...i, settled: 'unknown', keylessReplays: MAX_KEYLESS_REPLAYS }));
 }

@@ -33,7 +33,7 @@ export type Move =
 /** Sendings of one intent, where the old key's death allows no more patience. */
 const MAX_SENDS = 6;
 /** One could be a gateway's doing. */
-const MAX_KEYLESS_REPLAYS = 2;
+export const MAX_KEYLESS_REPLAYS = 2;
 /** Creates with an unknown outcome: each may have left a key behind. */
 const MAX_LOST_KEYS = 3;
 /** A sixth of the replay window is left as a margin: 5 of Mambu's 6 hours. */

@@ -9,6 +9,12 @@ import {
 import { beginRetirement, providerEndMs, retireDueMs } from './retirement.js';
 import { abandonPending, closeOperation, killLeaked, type Transition } from './transitions.js';
 
+const tooLate = {
+  held: 'is held, and its provider cannot restore it',
+  revoking: 'is being revoked',
+  debt: 'is to be removed, which has been tried already',
+} as const;
+
 /** Why a rollback to this version is refused, or null. `nowMs` matters for keys with an end of life of their own. */
 export function rollbackRefusal(
   record: Pick<CredentialRecord, 'versions' | 'operation'>,
@@ -29,7 +35,7 @@ export function rollbackRefusal(
   }
   if (target.leaked) return `version ${toVersion} has leaked`;
   const held = r.state === 'held' && restorable;
-  if (!held && r.state !== 'in-grace') return `version ${toVersion} is ${r.state}`;
+  if (!held && r.state !== 'in-grace') return `version ${toVersion} ${tooLate[r.state]}`;
   if (!held && retireDueMs(target, 0) <= nowMs) return `the grace of version ${toVersion} is over`;
   const ends = providerEndMs(target);
   if (ends !== null && ends - nowMs < policy.refreshWithinMs + policy.graceMs) {

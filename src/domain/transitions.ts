@@ -244,6 +244,15 @@ export function closeOperation(record: CredentialRecord, rotation: RotationFacts
   return dropWaiting({ ...record, operation: null, intents: [], history, seen }, rotation.requestId);
 }
 
+/** The attempt to kill what leaked, which belongs to this rotation, has failed. */
+export function owing(record: CredentialRecord, operationId: string): CredentialRecord {
+  const owes = (h: RotationFacts): boolean => h.operationId === operationId && h.outcome === 'rotated';
+  return {
+    ...record,
+    history: record.history.map((h) => (owes(h) ? { ...h, outcome: 'rotated-with-debt' } : h)),
+  };
+}
+
 export function patchRetirement(
   record: CredentialRecord,
   version: number,

@@ -107,7 +107,7 @@ function register(entity: Entity): void {
     pause,
     (p) => {
       lane.notes.push({ kind: 'pause', by: p?.by ?? null, reason: p?.reason ?? null, atMs: Date.now() });
-      showPaused(entity, { sinceMs: Date.now(), by: p?.by ?? null, reason: p?.reason ?? null });
+      entity.see(lane.view);
     },
     { description: 'routine rotations are skipped until resume' },
   );
@@ -115,7 +115,7 @@ function register(entity: Entity): void {
     resume,
     () => {
       lane.notes.push({ kind: 'resume' });
-      showPaused(entity, null);
+      entity.see(lane.view);
     },
     { description: 'ends a pause' },
   );
@@ -200,12 +200,6 @@ function acknowledgementProblem(lane: LaneState, ack: Acknowledgement | undefine
   if (!named && !awaited) return 'no such consumer';
   const current = lane.view ? currentOf(lane.view) : undefined;
   return current && ack.version <= current.version ? null : 'no such published version';
-}
-
-/** Shown at once; the record follows with the note. */
-function showPaused(entity: Entity, paused: NonNullable<LaneState['view']>['paused']): void {
-  if (entity.lane.view) entity.lane.view = { ...entity.lane.view, paused };
-  entity.publish();
 }
 
 function rollbackTarget(lane: LaneState, r: RollbackInput | undefined): number {

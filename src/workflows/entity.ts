@@ -10,8 +10,8 @@ import {
 import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair } from '@temporalio/common';
 import { signalNames } from '../contract.js';
 import { iso } from '../domain/instant.js';
-import type { LaneState } from '../domain/lane.js';
-import { currentOf, type RecordView } from '../domain/record.js';
+import type { LaneState, Note } from '../domain/lane.js';
+import { currentOf, type PauseFacts, type RecordView } from '../domain/record.js';
 import type { Outcome, RotationFinished, RotationRequest, SkipReason } from '../domain/request.js';
 import { mergeSeen, remember } from '../domain/seen.js';
 import type { CredentialState, StateError } from '../domain/state.js';
@@ -56,9 +56,11 @@ export class Entity {
     this.publish();
   }
 
-  /** Like `see`, where the next publication is about to come anyway: each is an event. */
+  /** A pause or resume counts from its acceptance, before the record has it. Like `see`, where the next publication is about to come anyway: each is an event. */
   take(view: RecordView | null): void {
-    if (view && view.seq >= (this.lane.view?.seq ?? 0)) this.lane.view = view;
+    if (!view || view.seq < (this.lane.view?.seq ?? 0)) return;
+    const note = this.lane.notes.findLast((n) => n.kind === 'pause' || n.kind === 'resume');
+    this.lane.view = note ? { ...view, paused: note.kind === 'pause' ? pausedBy(note) : null } : view;
   }
 
   /** Record, policy and Schedule as they are. Trouble is kept in the state, and the lanes wait for it to clear. */
@@ -154,6 +156,10 @@ export class Entity {
     this.#published = published;
     upsertSearchAttributes(pairs);
   }
+}
+
+function pausedBy({ atMs, by, reason }: Extract<Note, { kind: 'pause' }>): PauseFacts {
+  return { sinceMs: atMs, by, reason };
 }
 
 function dateOf(at: string | null): Date | null {

@@ -44,7 +44,11 @@ function nextJob(entity: Entity): Job | null {
   const { view } = lane;
   if (lane.notes.length > 0 && view) return { dueMs: 0, what: 'write notes', run: () => writeNotes(entity) };
   if (!view || !lane.policy || lane.trouble) return null;
-  const jobs: Job[] = previousOf(view).map((v) => ({
+  // The first attempt at what leaked is the rotation's own.
+  const others = previousOf(view).filter(
+    (v) => !(v.leaked && v.retirement?.attempts === 0 && lane.active?.step === 'publish'),
+  );
+  const jobs: Job[] = others.map((v) => ({
     dueMs: retireDueMs(v, lane.skewMs),
     what: `end of version ${v.version}`,
     run: () => repeatable(`retire version ${v.version}`).retire({ ...entity.believed(), version: v.version }),

@@ -2,9 +2,9 @@
 import { metricMeter, uuid4 } from '@temporalio/workflow';
 import { decide, leakedVersions, retryDelayMs } from '../domain/decisions.js';
 import { renewAtMs } from '../domain/expiry.js';
-import type { ActiveRotation, QueuedRequest } from '../domain/lane.js';
-import { currentOf, type OperationFacts } from '../domain/record.js';
-import type { RotationRequest } from '../domain/request.js';
+import type { ActiveRotation, LaneState, QueuedRequest } from '../domain/lane.js';
+import { currentOf, type OperationFacts, type RotationFacts } from '../domain/record.js';
+import type { Outcome, RotationRequest } from '../domain/request.js';
 import { hasSeen } from '../domain/seen.js';
 import type { StateError } from '../domain/state.js';
 import { repeatable } from './activities.js';
@@ -38,7 +38,7 @@ export async function rotationLane(entity: Entity): Promise<void> {
     else if (lane.view?.operation) resume(entity, lane.view.operation, []);
     else if (lane.rollback) await rollBack(entity, lane.rollback);
     else if (!(await takeRequest(entity))) {
-      const dueMs = Math.min(ownExpiryMs(entity), lane.retry?.atMs ?? Number.POSITIVE_INFINITY);
+      const dueMs = ownDueMs(entity);
       if (dueMs <= Date.now()) enqueueOwn(entity);
       else
         await entity.wait(
@@ -51,7 +51,12 @@ export async function rotationLane(entity: Entity): Promise<void> {
 }
 
 function ownDueMs(entity: Entity): number {
-  return Math.min(ownExpiryMs(entity), entity.lane.retry?.atMs ?? Number.POSITIVE_INFINITY);
+  return Math.min(ownExpiryMs(entity), retryMs(entity));
+}
+
+/** A pause holds keyturn's own next attempt, too. */
+function retryMs({ lane }: Entity): number {
+  return lane.view?.paused || !lane.retry ? Number.POSITIVE_INFINITY : lane.retry.atMs;
 }
 
 function hasWork(entity: Entity): boolean {
@@ -71,7 +76,7 @@ export function isHeld(entity: Entity, requestId: string): boolean {
   return entity.lane.queue.some((q) => q.request.requestId === requestId && decision(entity, q).do === 'hold');
 }
 
-/** The own timer ahead of the key's end; one request per version and end. */
+/** The own timer ahead of the key's end; one request per version, and after a failure the retry. */
 function ownExpiryMs(entity: Entity): number {
   const { view, policy, seen } = entity.lane;
   const current = view ? currentOf(view) : undefined;
@@ -82,14 +87,14 @@ function ownExpiryMs(entity: Entity): number {
   return renewAtMs(current, policy);
 }
 
-function expiryRequest(current: { version: number; expiresAtMs: number | null }): RotationRequest {
-  return { requestId: `expiry/${current.version}/${current.expiresAtMs ?? 0}`, reason: 'routine', source: 'expiry' };
+function expiryRequest({ version }: { readonly version: number }): RotationRequest {
+  return { requestId: `expiry/${version}`, reason: 'routine', source: 'expiry' };
 }
 
 function enqueueOwn(entity: Entity): void {
   const { lane } = entity;
   const current = lane.view ? currentOf(lane.view) : undefined;
-  if (lane.retry && lane.retry.atMs <= Date.now()) {
+  if (lane.retry && retryMs(entity) <= Date.now()) {
     begin(entity, lane.retry.request, []);
   } else if (current) {
     lane.queue.push({ request: expiryRequest(current), acceptedAtMs: Date.now(), leakNoted: true });
@@ -114,9 +119,11 @@ async function takeRequest(entity: Entity): Promise<boolean> {
     case 'skip':
       if (request.source === 'schedule') lane.reload = true;
       count(entity, request, 'skipped');
+      waitsNoMore(entity, request);
       await entity.answer(request, 'skipped', { because: decided.because });
       return true;
     case 'kill-old':
+      waitsNoMore(entity, request);
       await entity.answer(request, 'skipped', { because: 'only-old-versions-leaked' });
       return true;
     case 'join':
@@ -126,6 +133,13 @@ async function takeRequest(entity: Entity): Promise<boolean> {
     default:
       return decided satisfies never;
   }
+}
+
+/** A rotation drops its own request from the record's list of those that wait; a request that comes to nothing is dropped here. */
+function waitsNoMore({ lane }: Entity, { requestId }: RotationRequest): void {
+  const noted = lane.notes.some((n) => n.kind === 'waiting' && n.request.requestId === requestId);
+  if (noted || lane.view?.waiting.some((w) => w.requestId === requestId))
+    lane.notes.push({ kind: 'seen', requestId, atMs: Date.now() });
 }
 
 function begin(entity: Entity, request: RotationRequest, joined: readonly RotationRequest[]): void {
@@ -197,9 +211,15 @@ export function noteLeaks(entity: Entity): void {
   lane.queue = lane.queue.map((q) => ({ ...q, leakNoted: true }));
 }
 
-/** Requests that an earlier run had accepted and could not begin. */
+/** What an earlier run had accepted and could not begin, and the attempt that it had planned after a failure. */
 function afterLoad(entity: Entity): void {
   const { lane } = entity;
+  const last = lane.view?.lastRotation ?? null;
+  const publishedAtMs = (lane.view ? currentOf(lane.view)?.publishedAtMs : null) ?? 0;
+  if (last && last.reason !== 'rollback' && last.endedAtMs > publishedAtMs && !lane.active && !lane.retry) {
+    const { requestId, reason, source, outcome, error, endedAtMs } = last;
+    lane.retry = nextAttempt({ requestId, reason, source }, outcome, error, 1, endedAtMs);
+  }
   const inHand = [
     ...lane.queue.map((q) => q.request),
     ...(lane.active ? [lane.active.request, ...lane.active.joined] : []),
@@ -217,9 +237,7 @@ async function runActive(entity: Entity, active: ActiveRotation): Promise<void> 
   const { lane } = entity;
   try {
     await rotation(steps);
-    const last = lane.view?.lastRotation;
-    const debt = lane.view?.versions.some((v) => v.leaked && v.retirement?.state === 'debt') ?? false;
-    await end(entity, last?.outcome === 'rotated-with-debt' || debt ? 'rotated-with-debt' : 'rotated', null);
+    await end(entity, recorded(entity, active)?.outcome ?? 'rotated', null);
   } catch (error) {
     if (error instanceof HandOver) return;
     if (error instanceof StartOver) return;
@@ -241,8 +259,16 @@ async function runActive(entity: Entity, active: ActiveRotation): Promise<void> 
       if (interrupted instanceof HandOver || interrupted instanceof StartOver) return;
       throw interrupted;
     }
-    await end(entity, error.outcome, { code: error.code, message: error.message });
+    const { outcome, code, message } = error;
+    const facts = recorded(entity, active) ?? { outcome, error: { code, message } };
+    await end(entity, facts.outcome, facts.error);
   }
+}
+
+/** How the record says that this rotation has ended: it may know of a publish whose answer was lost. */
+function recorded({ lane }: Entity, { operationId }: ActiveRotation): RotationFacts | null {
+  const last = lane.view?.lastRotation ?? null;
+  return last?.operationId === operationId ? last : null;
 }
 
 async function end(
@@ -253,15 +279,24 @@ async function end(
   const { lane } = entity;
   const { active } = lane;
   if (!active) return;
-  const failures = (lane.retry?.failures ?? 0) + 1;
-  const again = (outcome === 'failed' || outcome === 'rolled-back') && error !== null && !needsHands.has(error.code);
-  const request = active.request;
-  lane.retry = again ? { request, failures, atMs: Date.now() + retryDelayMs(failures) } : null;
+  const { request } = active;
+  lane.retry = nextAttempt(request, outcome, error, (lane.retry?.failures ?? 0) + 1, Date.now());
   lane.active = null;
   count(entity, request, outcome);
   for (const joined of active.joined) lane.notes.push({ kind: 'seen', requestId: joined.requestId, atMs: Date.now() });
   entity.publish();
   for (const each of [request, ...active.joined]) await entity.answer(each, outcome, error ? { error } : {});
+}
+
+function nextAttempt(
+  request: RotationRequest,
+  outcome: Outcome,
+  error: StateError | null,
+  failures: number,
+  endedAtMs: number,
+): LaneState['retry'] {
+  const again = (outcome === 'failed' || outcome === 'rolled-back') && error !== null && !needsHands.has(error.code);
+  return again ? { request, failures, atMs: endedAtMs + retryDelayMs(failures) } : null;
 }
 
 /** `keyturn_rotations_total` of the worker's metrics; not counted again on replay. */

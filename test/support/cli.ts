@@ -43,7 +43,7 @@ export async function keyturn(where: Where, ...argv: readonly string[]): Promise
 export async function hideAmbientTemporal(directory: string): Promise<void> {
   for (const name of Object.keys(process.env)) if (/^TEMPORAL_/i.test(name)) vi.stubEnv(name, undefined);
   const file = join(directory, 'temporal.toml');
-  await writeFile(file, '');
+  await writeFile(file, '[profile.default]\n');
   vi.stubEnv('TEMPORAL_CONFIG_FILE', file);
 }
 

@@ -62,9 +62,8 @@ describe('a request path', () => {
       fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
         const path = pieces.join('');
         if (pathProblem(path) !== null) return;
-        const url = new URL(`https://acme.mambu.com/api${path}`);
-        expect(url.origin).toBe('https://acme.mambu.com');
-        expect(`${url.pathname}${url.search}`).toBe(`/api${path.replace(/\?$/, '')}`);
+        const url = `https://acme.mambu.com/api${path}`;
+        expect(new URL(url).href).toBe(url);
       }),
       { numRuns: 5_000 },
     );
