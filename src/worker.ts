@@ -63,7 +63,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     maxHeartbeatThrottleInterval: '2 seconds',
     defaultHeartbeatThrottleInterval: '2 seconds',
   });
-  const done = worker.run().finally(async () => {
+  const done = runUntilStopped(worker, async () => {
     await connection.close();
     if (!options.vault) await vault.close();
   });
@@ -77,6 +77,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await done;
     },
   };
+}
+
+async function runUntilStopped(worker: Worker, release: () => Promise<void>): Promise<void> {
+  try {
+    await worker.run();
+  } finally {
+    await release();
+  }
 }
 
 async function connect(target: TemporalTarget): Promise<NativeConnection> {

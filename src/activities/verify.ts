@@ -115,5 +115,8 @@ async function afterRefusal(
       ? { ...noted, operation: { ...noted.operation, refusedAtMs: noted.operation.refusedAtMs ?? nowMs } }
       : noted;
   });
+  // The second try that there is no time for now is left to the first use after publish: else nothing could be called with the key again.
+  if (verdict.do === 'publish-unverified' && operation.refusedAtMs === null && pending)
+    await grantSecondTry(engine, w, pending);
   return verdict;
 }

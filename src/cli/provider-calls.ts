@@ -50,7 +50,7 @@ export async function callingAs(
     ...(beforeWrite ? { beforeWrite } : {}),
     onBookFailure: () => out.warn('the lockout account could not be written; the try stays reserved in it'),
   };
-  const manager = credential.managedBy === null ? undefined : (await currentKey(vault, credential.managedBy)).values;
+  const manager = credential.managedBy === null ? undefined : await managerOf(vault, credential.managedBy);
   return {
     settings: credential.settings,
     credential: acting,
@@ -58,6 +58,13 @@ export async function callingAs(
     now: () => Date.now(),
     send: (request) => sendGuarded(guard, request),
   };
+}
+
+/** Not every call needs it; the provider says so where one does. */
+async function managerOf({ custody }: Vault, credentialId: string): Promise<CredentialValues | undefined> {
+  const opened = await custody.read(credentialId);
+  const current = opened && currentOf(opened.record);
+  return current && opened.shelf.versions[String(current.version)];
 }
 
 async function requireProven({ lockout }: Vault, scope: LockoutScope, fingerprint: string): Promise<void> {

@@ -111,8 +111,8 @@ function stepsOf({ credential, record, current, request, nowMs }: PlanInput, str
     ...(strategy.equips ? [at(nowMs, 'equip', 'give the new key the scope of the old one')] : []),
     at(publishAtMs, 'verify', 'use the new key, as read back, for one cheap read'),
     at(publishAtMs, 'publish', `version ${next.version} becomes current, version ${current.version} goes into grace`),
-    at(publishAtMs + policy.refreshWithinMs, 'refresh', 'every consumer has read the new key by now'),
-    ...consumers.map(({ name, ackByMs }) => at(ackByMs, 'ack', `${name} is waited for until now at the latest`)),
+    at(publishAtMs + policy.refreshWithinMs, 'refresh', 'every consumer has read the new key by then'),
+    ...consumers.map(({ name, ackByMs }) => at(ackByMs, 'ack', `${name} is waited for until then at the latest`)),
     {
       step: 'revoke',
       at: isoOrNull(endsAtMs) ?? iso(publishAtMs),

@@ -91,7 +91,11 @@ export async function workerService(host: Host): Promise<Service> {
         listen: config.worker.listen,
         metricsUrl: host.metricsUrl,
         log,
-        ready: () => Promise.resolve(running.worker.getState() === 'RUNNING'),
+        ready: () =>
+          vault.custody.list().then(
+            () => running.worker.getState() === 'RUNNING',
+            () => false,
+          ),
       })
     : null;
   return {
@@ -126,7 +130,14 @@ export async function serverService(host: Host): Promise<Service> {
       () => true,
       () => false,
     );
-  const server = await startServer({ config, resolveSecret, client, log, storeReady, metrics: createServerMetrics() });
+  const server = await startServer({
+    config,
+    resolveSecret: scrubbed(vault),
+    client,
+    log,
+    storeReady,
+    metrics: createServerMetrics(),
+  });
   const stopKeeping = keepEntitiesRunning(
     client,
     () => Promise.resolve(config),
@@ -139,6 +150,15 @@ export async function serverService(host: Host): Promise<Service> {
       stopKeeping();
       await server.close();
     },
+  };
+}
+
+/** What the configuration refers to must not show up in a log either. */
+function scrubbed({ scrubber }: Vault): typeof resolveSecret {
+  return async (ref, place) => {
+    const secret = await resolveSecret(ref, place);
+    scrubber.add(secret);
+    return secret;
   };
 }
 

@@ -1,15 +1,9 @@
 /** Metrics of the worker: they go through Temporal's meter and so stand at the endpoint of its Prometheus exporter. */
 import type { MetricMeter } from '@temporalio/common';
-import {
-  type CredentialRecord,
-  currentOf,
-  type LockoutView,
-  previousOf,
-  type RotationFacts,
-} from '../domain/record.js';
+import { type CredentialRecord, currentOf, type LockoutView, previousOf } from '../domain/record.js';
 import { revokeAtMs } from '../domain/retirement.js';
 
-type Meter = Pick<MetricMeter, 'createGauge' | 'createCounter'>;
+type Meter = Pick<MetricMeter, 'createGauge'>;
 
 export interface GaugedCredential {
   readonly record: CredentialRecord;
@@ -18,7 +12,7 @@ export interface GaugedCredential {
   readonly attention: number;
 }
 
-export interface CredentialGauges {
+interface CredentialGauges {
   /** Stops; resolves when no reading is under way any more. */
   close(): Promise<void>;
 }
@@ -81,14 +75,6 @@ export function startCredentialGauges(options: {
       await reading;
     },
   };
-}
-
-export type RotationLabels = Pick<RotationFacts, 'outcome' | 'reason' | 'source'> & { readonly credential: string };
-
-/** `keyturn_rotations_total`: the exporter appends `_total` itself (`countersTotalSuffix`). */
-export function rotationsCounter(meter: Meter): { count(labels: RotationLabels): void } {
-  const counter = meter.createCounter('keyturn_rotations', '', 'Rotations that have ended.');
-  return { count: (labels) => counter.add(1, { ...labels }) };
 }
 
 function endOfCurrentMs(record: CredentialRecord): number {

@@ -1,8 +1,8 @@
 /** Metrics of `serve`. Those of the worker stand beside Temporal's own, see credential-metrics.ts. */
 import { createRegistry } from './prometheus.js';
 
-export { rotationsCounter, startCredentialGauges } from './credential-metrics.js';
-export type { CredentialGauges, GaugedCredential, RotationLabels } from './credential-metrics.js';
+export { startCredentialGauges } from './credential-metrics.js';
+export type { GaugedCredential } from './credential-metrics.js';
 
 /** What can become of a webhook: the reason by which it is counted and logged, and the HTTP status of its answer. */
 export const webhookReasons = {

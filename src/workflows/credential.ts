@@ -209,7 +209,9 @@ function rollbackTarget(lane: LaneState, r: RollbackInput | undefined): number {
 
 function rollbackProblem(lane: LaneState, r: RollbackInput | undefined): string | null {
   const { view, policy } = lane;
-  if (!view || !policy || previousOf(view).length === 0) return 'there is no version to go back to';
+  if (!view || !policy) return 'the record is not loaded yet: try again';
+  const any = r?.toVersion !== undefined || previousOf(view).length > 0;
+  if (!any) return 'there is no version to go back to';
   if (lane.active || lane.rollback) return 'a rotation is in progress';
   const providerGrace = lane.capability === 'D' || lane.capability === 'E';
   return rollbackRefusal(view, rollbackTarget(lane, r), policy, providerGrace, false, Date.now());

@@ -368,11 +368,16 @@ describe('reconcile', () => {
       Object.assign(credentials[i.credentialId]?.mambu ?? {}, { managedBy: 'manager' });
     });
     const manager = i.simulator.createKey(consumerId);
+    // A managed key may be imported before its manager.
+    const { apiKey } = i.simulator.createKey(consumerId);
+    const early = await keyturn(i, ['import', i.credentialId, '--replace'], { stdin: { apiKey } });
+    expect(early).toMatchObject({ exit: 0, data: { accepted: true } });
     expect(await keyturn(i, ['import', 'manager'], { stdin: manager })).toMatchObject({ exit: 0 });
-    i.simulator.deleteKey(keyId);
+    i.simulator.deleteKey(String(early.data['keyId']));
     const ran = await keyturn(i, ['reconcile', i.credentialId]);
     expect(ran.exit).toBe(3);
-    expect(ran.data['keys']).toMatchObject([{ keyId, is: 'current', listed: false }, { is: 'foreign' }]);
+    const missing = { keyId: early.data['keyId'], is: 'current', listed: false };
+    expect(ran.data['keys']).toMatchObject([missing, { keyId, is: 'foreign' }, { is: 'foreign' }]);
   });
 
   test('--delete removes a suspected orphan at the provider and clears its debt; --dry-run only says so', async () => {

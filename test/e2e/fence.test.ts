@@ -79,11 +79,11 @@ async function mendedByAnother(i: Installation): ReturnType<Installation['until'
   return i.until('version 2 is current', (s) => s.current?.version === 2 && s.rotation === null && s.debts.length === 0, 40_000);
 }
 
-/** It goes on where it stood, and reaches Temporal again; then it ends in its own time, when it has nothing in hand any more. */
+/** It goes on where it stood. It reaches Temporal, which would cancel its step, only when it has nothing in hand any more, and ends. */
 async function awake(frozen: WorkerProcess & { restore(): void }): Promise<void> {
-  frozen.restore();
   frozen.kill('SIGCONT');
-  frozen.kill('SIGTERM');
+  await frozen.quiet;
+  frozen.restore();
   await frozen.ended;
 }
 

@@ -38,13 +38,18 @@ test('a workflow of another team rotates a credential as a child and sees which 
   expect(after).toMatchObject({ version: 2, baseUrl: i.simulator.baseUrl, settings: { consumerId: 'rotator' } });
   const values = i.simulator.oracle({ values: true }).keys.flatMap(({ value }) => value ?? []);
   const { events } = await i.client.temporal.workflow.getHandle(`cut-over/${i.credentialId}`).fetchHistory();
-  const history = Buffer.from(JSON.stringify(events)).toString();
+  const history = textOf(events);
+  expect(history).toContain(after.keyId);
   expect(values).toHaveLength(2);
-  for (const value of values) {
-    expect(history).not.toContain(value);
-    expect(history).not.toContain(Buffer.from(value).toString('base64').slice(0, -4));
-  }
+  for (const value of values) expect(history).not.toContain(value);
 });
+
+/** All text in a history, payloads included. */
+function textOf(value: unknown): string {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
+  if (typeof value === 'object' && value !== null) return Object.values(value).map(textOf).join('\n');
+  return typeof value === 'string' ? value : '';
+}
 
 test('asking for a credential that does not exist fails the child, not keyturn', async () => {
   const i = await installation();

@@ -1,4 +1,5 @@
-// A keyturn worker in a process of its own, which stops itself once at the point that argv names: SIGKILL or SIGSTOP. Prints `polling`.
+// A keyturn worker in a process of its own, which stops itself once at the point that argv names: SIGKILL or SIGSTOP. Prints `polling`,
+// and after SIGCONT `quiet`.
 import { openSync } from 'node:fs';
 import { openVault } from '../../dist/compose.js';
 import { loadConfig } from '../../dist/config.js';
@@ -69,5 +70,17 @@ const watchedLockout = {
 // Ends with the test, however that ends.
 process.stdin.resume().on('end', () => process.exit());
 const target = temporalTarget(config, { ignoreAmbient: true, ...(address ? { address } : {}) });
-await startWorker({ config, target, vault: { ...vault, custody: watchedCustody, lockout: watchedLockout } });
+const watched = { ...vault, custody: watchedCustody, lockout: watchedLockout };
+const { worker, done } = await startWorker({ config, target, vault: watched });
+// Woken, it says when it has nothing in hand any more, and ends. A shutdown before that would cancel what the fence has to stop.
+process.on('SIGCONT', () => {
+  const timer = setInterval(() => {
+    if (worker.getStatus().numInFlightActivities > 0) return;
+    clearInterval(timer);
+    process.stdout.write('quiet\n');
+    worker.shutdown();
+  }, 50);
+});
 process.stdout.write('polling\n');
+await done;
+process.exit();

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished as onThisTestFinished } from 'vitest';
 import type { Installation } from './installation.js';
@@ -20,6 +21,8 @@ export interface WorkerProcess {
   readonly ended: Promise<NodeJS.Signals | null>;
   /** Settles when it is frozen by SIGSTOP. */
   frozen(): Promise<void>;
+  /** Settles when, after SIGCONT, it has nothing in hand any more. */
+  readonly quiet: Promise<void>;
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -46,14 +49,16 @@ export async function workerProcess(i: Installation, options: WorkerProcessOptio
     child.kill('SIGKILL');
     await ended;
   });
-  const polling = once(child.stdout, 'data');
+  const lines = createInterface({ input: child.stdout });
+  const says = (word: string): Promise<void> =>
+    new Promise((resolve) => lines.on('line', (line) => (line === word ? resolve() : undefined)));
+  const quiet = says('quiet');
   const gone = ended.then(() => Promise.reject(new Error(`the worker ended before it polled:\n${said}`)));
-  await Promise.race([polling, gone]);
+  await Promise.race([says('polling'), gone]);
   gone.catch(() => undefined);
-  child.stdout.resume();
   const { pid } = child;
   if (pid === undefined) throw new Error('the worker has no process id');
-  return { pid, ended, frozen: () => untilStopped(pid), kill: (by) => void child.kill(by) };
+  return { pid, ended, quiet, frozen: () => untilStopped(pid), kill: (by) => void child.kill(by) };
 }
 
 /** Linux tells a stopped process as state T. */

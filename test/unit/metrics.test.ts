@@ -1,7 +1,7 @@
 import type { MetricMeter, MetricTags } from '@temporalio/common';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CredentialRecord, DebtFacts, VersionFacts } from '../../src/domain/record.js';
-import { createServerMetrics, rotationsCounter, startCredentialGauges } from '../../src/telemetry/metrics.js';
+import { createServerMetrics, startCredentialGauges } from '../../src/telemetry/metrics.js';
 import { createRegistry } from '../../src/telemetry/prometheus.js';
 
 describe('the metrics of the server', () => {
@@ -139,13 +139,4 @@ describe('the gauges of a credential', () => {
     expect(errors).toHaveLength(1);
     expect(values.get('keyturn_current_expires_seconds a')).toBe(Infinity);
   });
-});
-
-test('rotations are counted by credential, outcome, reason and source', () => {
-  const { fake, values } = meter();
-  const counter = rotationsCounter(fake);
-  const labels = { credential: 'a', outcome: 'rotated', reason: 'routine', source: 'webhook' } as const;
-  counter.count(labels);
-  counter.count(labels);
-  expect(values.get('keyturn_rotations a rotated routine webhook')).toBe(2);
 });

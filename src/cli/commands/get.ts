@@ -33,12 +33,20 @@ export const run: Action<'get'> = (context, [credentialId], { field, reveal = fa
       .slice(0, ACCESSES_SHOWN)
       .map(({ atMs, ...access }) => ({ at: iso(atMs), ...access }));
     const lines = Object.entries(shown).map(([name, value]) => `${name}: ${value}`);
+    const traces = accesses.map(
+      ({ at, by, command, fields, version: of }) =>
+        `${at}  ${fields.join(' ')} of version ${of} to ${by} by ${command}`,
+    );
     return {
       data: { ...facet, revealed: reveal, fields: shown, ...(reveal ? {} : { accesses }) },
       // One revealed field stands alone, for `$(keyturn get ID --field apiKey --reveal)`.
       text:
         reveal && field !== undefined
           ? Object.values(shown).join('')
-          : [`${credentialId} version ${version}, key ${keyId} at ${baseUrl}`, ...lines].join('\n'),
+          : [
+              `${credentialId} version ${version}, key ${keyId} at ${baseUrl}`,
+              ...lines,
+              ...(reveal ? [] : traces),
+            ].join('\n'),
     };
   });

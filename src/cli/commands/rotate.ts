@@ -92,6 +92,10 @@ function finished(request: RotationRequest, state: CredentialState, ended: LastR
   };
   const common = { requestId: request.requestId, credentialId, ...version, attention };
   if (ended !== null) return { ...common, outcome: ended.outcome, ...(ended.error ? { error: ended.error } : {}) };
+  if (current === null) {
+    const message = `no key of ${credentialId} has been imported: \`keyturn import ${credentialId}\``;
+    return { ...common, outcome: 'failed', error: { code: 'KT-NOT-IMPORTED', message } };
+  }
   if (state.paused !== null && request.reason === 'compromise') return { ...common, outcome: 'pending' };
   return { ...common, outcome: 'skipped', skippedBecause: skipReason(request, state) };
 }

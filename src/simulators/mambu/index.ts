@@ -1,9 +1,8 @@
 /** A strict simulation of one Mambu tenant. It shares no code with the client that it judges. */
-export { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.js';
+export { createCircuitBreaker } from './circuit-breaker.js';
 export { describeForStdout } from './describe.js';
 export type { Fault } from './faults.js';
-export { type Interval, type Oracle, type OracleData, oracleOf } from './oracle.js';
+export { type Oracle, type OracleData, oracleOf } from './oracle.js';
 export type { TenantRules } from './rules.js';
 export { type MambuSimulator, type MambuSimulatorOptions, startMambuSimulator } from './simulator.js';
 export { type DeliveryReport, sendWebhook, type WebhookOptions } from './webhook-sender.js';
-export type { SeedConsumer, SeededConsumer } from './world.js';
