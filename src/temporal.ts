@@ -1,7 +1,13 @@
 /** Where Temporal is: flag > TEMPORAL_* > keyturn.yaml > temporal.toml profile > default. */
-import { loadClientConfigProfile, toClientOptions } from '@temporalio/envconfig';
+import {
+  loadClientConfigProfile,
+  toClientOptions,
+  type ClientConfigProfile,
+  type LoadClientProfileOptions,
+} from '@temporalio/envconfig';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import type { Config } from './config.js';
+import { KeyturnError } from './domain/errors.js';
 
 export interface TemporalFlags {
   readonly address?: string;
@@ -19,11 +25,11 @@ export interface TemporalTarget {
 export const DEFAULT_ADDRESS = '127.0.0.1:7233';
 export const DEFAULT_NAMESPACE = 'default';
 
-/** @throws Error of @temporalio/envconfig when a profile or variable cannot be read */
+/** @throws KeyturnError KT-CONFIG when a profile or variable cannot be read */
 export function temporalTarget(config: Pick<Config, 'temporal'>, flags: TemporalFlags): TemporalTarget {
   const ambient = flags.ignoreAmbient === true;
-  const fromEnv = ambient ? {} : loadClientConfigProfile({ disableFile: true });
-  const fromFile = ambient ? {} : loadClientConfigProfile({ disableEnv: true, ...profileFlag() });
+  const fromEnv = ambient ? {} : profile({ disableFile: true });
+  const fromFile = ambient ? {} : profile({ disableEnv: true, ...profileFlag() });
   const merged = {
     ...fromFile,
     ...defined({ address: config.temporal.address, namespace: config.temporal.namespace }),
@@ -33,6 +39,17 @@ export function temporalTarget(config: Pick<Config, 'temporal'>, flags: Temporal
   const namespace = flags.namespace ?? merged.namespace ?? DEFAULT_NAMESPACE;
   const { connectionOptions } = toClientOptions({ ...merged, address, namespace });
   return { connection: { ...connectionOptions, address }, address, namespace };
+}
+
+function profile(options: LoadClientProfileOptions): ClientConfigProfile {
+  try {
+    return loadClientConfigProfile(options);
+  } catch (error) {
+    const why = error instanceof Error && error.name === 'Error' ? `: ${error.message}` : '';
+    throw new KeyturnError('KT-CONFIG', `the Temporal profile cannot be read${why}`, {
+      hint: 'Mend temporal.toml, TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE or the TEMPORAL_* variable it names.',
+    });
+  }
 }
 
 /** Which profile to read is said by the environment even where its other variables come first. */
@@ -47,6 +64,6 @@ function defined<T extends object>(values: T): Partial<T> {
 
 /** Whether anything names a Temporal server: the configuration, the environment or a profile. */
 export function isTemporalConfigured(config: Pick<Config, 'temporal'>): boolean {
-  const ambient = loadClientConfigProfile(profileFlag()).address;
+  const ambient = profile(profileFlag()).address;
   return config.temporal.address !== undefined || ambient !== undefined;
 }

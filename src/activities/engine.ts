@@ -99,6 +99,12 @@ export class Engine {
     return viewOf(record, await this.lockoutView(config));
   }
 
+  /** The view where the configuration may have no entry any more. */
+  async viewWithout(credentialId: string, record: CredentialRecord): Promise<RecordView> {
+    const config = (await this.deps.config()).credentials.get(credentialId);
+    return config ? this.view(config, record) : viewOf(record, null);
+  }
+
   private async lockoutView(config: CredentialConfig): Promise<LockoutView | null> {
     const provider = this.deps.provider(config.provider);
     if (provider.capability(config.settings).strikeLimit === undefined) return null;

@@ -14,8 +14,7 @@ export async function note(
 ): Promise<RecordView | null> {
   if (!(await engine.read(input))) return null;
   const opened = await engine.change(input.credentialId, (record) => input.notes.reduce(written, record));
-  const config = (await engine.deps.config()).credentials.get(input.credentialId);
-  return config ? engine.view(config, opened.record) : null;
+  return engine.viewWithout(input.credentialId, opened.record);
 }
 
 function written(record: CredentialRecord, n: Note): CredentialRecord {

@@ -94,8 +94,7 @@ export async function close(
       lost,
     ),
   );
-  const config = (await engine.deps.config()).credentials.get(input.credentialId);
-  return config ? engine.view(config, closed.record) : null;
+  return engine.viewWithout(input.credentialId, closed.record);
 }
 
 /** A key that was made and can no longer be published must not linger as pending: it is a debt. */

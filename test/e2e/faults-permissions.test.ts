@@ -129,12 +129,12 @@ it.concurrent.for(strategies)('%s: a current key that was deleted by hand costs 
   const i = await installation({ onTestFinished, strategy });
   await i.worker();
   i.simulator.deleteKey(i.simulator.seeded[0]?.keyId ?? '');
-  for (const id of ['r-1', 'r-2']) {
-    await i.request(id);
-    expect((await ended(i, id)).lastRotation?.outcome).toBe('needs-operator');
-  }
-  const state = await i.state();
-  expect(state.attention.map((a) => a.code)).toContain('KT-CREDENTIAL-REFUSED');
+  await i.request('r-1');
+  const first = await ended(i, 'r-1');
+  expect(first.lastRotation).toMatchObject({ outcome: 'needs-operator', error: { code: 'KT-CREDENTIAL-REFUSED' } });
+  expect(first.attention.map((a) => a.code)).toEqual(['KT-CREDENTIAL-REFUSED']);
+  await i.request('r-2');
+  expect(await ended(i, 'r-2')).toMatchObject({ status: 'needs-operator', lastRotation: { outcome: 'needs-operator' } });
   await expectInvariants(i, { strikes: 1, gapByOutsider: true });
 });
 

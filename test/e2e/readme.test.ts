@@ -81,7 +81,7 @@ test(
         credentialId: 'core-prod',
         current: { version: 2, verified: true },
         previous: [{ version: 1, retirement: 'in-grace' }],
-        attention: [],
+        attention: null,
       },
     ]);
     const oracle = (await (await fetch(`${tenant.controlUrl}/oracle`)).json()) as {

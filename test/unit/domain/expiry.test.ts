@@ -32,6 +32,8 @@ describe('a key’s end of life', () => {
   test('is not told by readings less than a second apart', () => {
     const readings = { earlier: reading(t0, hour), latest: reading(t0 + 999, hour - second) };
     expect(expiresAtMs(readings, null)).toBeNull();
+    const enough = { ...readings, latest: reading(t0 + second, hour - second) };
+    expect(expiresAtMs(enough, null)).toBe(t0 + hour);
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   compensate,
+  disown,
   expireOpenIntents,
   intend,
   nextIntentN,
@@ -8,6 +9,7 @@ import {
   reopen,
   settle,
 } from '../../../src/domain/intents.js';
+import { MAX_KEYLESS_REPLAYS } from '../../../src/domain/recovery.js';
 import type { CredentialRecord, IntentFacts } from '../../../src/domain/record.js';
 import {
   after,
@@ -80,7 +82,7 @@ describe('the old key’s life under a rotation in place', () => {
 
   test('is not given back while an earlier rotation of this operation may have been executed', () => {
     const record = after(settle(sent(), inPlace(), 'unknown'));
-    const again = inPlace({ n: 2, createdAtMs: t0 + minute });
+    const again = inPlace({ n: 2 });
     const second = after(settle(after(intend(record, again)), again, 'not-sent'));
     expect(life(second)).toBe(t0 + graceMs);
   });
@@ -141,6 +143,25 @@ describe('sending the stored bytes again', () => {
     const record = settledAs('unknown');
     expect(reopen({ ...record, intents: [...record.intents, intentFacts(2)] }, 'op-a', 1, t0)).toEqual(lost);
     expect(reopen(compensate(record, 'op-a', t0), 'op-a', 1, t0)).toEqual(lost);
+  });
+});
+
+describe('an answer without a usable key', () => {
+  const open = intentFacts(1);
+
+  test('is unknown like a lost one, and replays that end so are counted', () => {
+    const once = after(settle(settledAs('open', { keylessReplays: 1 }), open, 'unknown', true));
+    expect(once.intents).toMatchObject([{ settled: 'unknown', keylessReplays: 2 }]);
+    const lostAnswer = after(settle(settledAs('open'), open, 'unknown'));
+    expect(lostAnswer.intents[0]).not.toHaveProperty('keylessReplays');
+  });
+
+  test('that named a key of another account is unknown, and a replay is no use', () => {
+    const [wrong] = disown(settledAs('answered')).intents;
+    expect(wrong).toMatchObject({ settled: 'unknown', keylessReplays: MAX_KEYLESS_REPLAYS });
+    const secret = settledAs('answered', { kind: 'create-secret' });
+    expect(disown(secret)).toBe(secret);
+    expect(disown(recordOf())).toEqual(recordOf());
   });
 });
 

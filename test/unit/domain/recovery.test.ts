@@ -85,6 +85,12 @@ describe('class B after a lost answer', () => {
     expect(move(classB, intents(['create-key', 'unknown']), t0 + windowMs)).toEqual(send('create-key'));
   });
 
+  test('makes another key when a replay has answered twice without a usable one', () => {
+    const replayed = (keylessReplays: number) => intents(['create-key', 'unknown', { keylessReplays }]);
+    expect(move(classB, replayed(1))).toEqual({ do: 'replay', n: 1 });
+    expect(move(classB, replayed(2))).toEqual(send('create-key'));
+  });
+
   test('replays the newer of two lost intents', () => {
     const both = intents(['create-key', 'unknown'], ['create-key', 'unknown', { createdAtMs: t0 + windowMs }]);
     expect(move(classB, both, t0 + windowMs + minute)).toEqual({ do: 'replay', n: 2 });
@@ -197,6 +203,13 @@ describe('the secret key of a recovered key', () => {
   test('is asked for as often as an outage takes: what was not sent does not count', () => {
     const outage = Array.from({ length: 50 }, () => ['create-secret', 'not-sent'] as const);
     expect(move(classD, intents(...recovered, ...outage), t0, without)).toEqual(send('create-secret'));
+  });
+
+  test('is given up after six that were sent in vain', () => {
+    const vain = (n: number) =>
+      intents(...recovered, ...Array.from({ length: n }, () => ['create-secret', 'unknown', { sends: 6 }] as const));
+    expect(move(classD, vain(5), t0, without)).toEqual(send('create-secret'));
+    expect(move(classD, vain(6), t0, without)).toEqual(finish(true));
   });
 
   test('is lost when refused', () => {

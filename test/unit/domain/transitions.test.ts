@@ -12,6 +12,7 @@ import {
   keepWaiting,
   killLeaked,
   markLeaked,
+  owing,
   publish,
   setPaused,
   stage,
@@ -243,6 +244,13 @@ describe('close', () => {
     const alarm = { sinceMs: t0, message: 'x', deadlineMs: null };
     expect(after(close({ ...working(), capabilityLost: alarm }, failed, null)).capabilityLost).toEqual(alarm);
     expect(after(close(working(), failed, alarm)).capabilityLost).toEqual(alarm);
+  });
+
+  test('as rotated turns into rotated-with-debt when the first attempt to kill what leaked fails, nothing else does', () => {
+    const history = [rotationFacts('op-b'), rotationFacts('op-a'), rotationFacts('op-c', { outcome: 'failed' })];
+    const outcomes = (id: string) => owing(recordOf({ history }), id).history.map((h) => h.outcome);
+    expect(outcomes('op-a')).toEqual(['rotated', 'rotated-with-debt', 'failed']);
+    expect(outcomes('op-c')).toEqual(['rotated', 'rotated', 'failed']);
   });
 
   test('keeps 50 rotations, newest first, and the steps of ten', () => {
