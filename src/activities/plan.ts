@@ -2,7 +2,7 @@ import { canGoBack } from '../domain/capability.js';
 import { expiresAtMs } from '../domain/expiry.js';
 import { currentOf, type CredentialRecord, type OperationFacts, type ProviderIdentity } from '../domain/record.js';
 import type { RotationRequest } from '../domain/request.js';
-import { begin, killLeaked, withVersion } from '../domain/transitions.js';
+import { begin, keepWaiting, killLeaked, withVersion } from '../domain/transitions.js';
 import type { KeyInfo } from '../providers/provider.js';
 import type { Planned, StepInput } from './api.js';
 import { isProviderFailure, type Engine, type Working } from './engine.js';
@@ -45,6 +45,8 @@ export async function plan(
     );
   }
   await engine.deps.custody.check();
+  // The provider may hang: from here on an entity that is terminated does not lose what it has accepted.
+  await engine.change(input.credentialId, (r) => keepWaiting(r, input.request));
   const inventory = await takeInventory(engine, w, input.operationId);
   const opened = await engine.apply(input.credentialId, (r) => begin(withInventory(r, inventory, engine.now()), fresh));
   return planned(opened.record, fresh, null);

@@ -76,7 +76,7 @@ function register(entity: Entity): void {
       const problem = requestProblem(request);
       if (problem) return log.warn('a rotation request was ignored', { problem });
       accept(entity, request);
-      await answerAgain(entity, request);
+      if (!isInHand(lane, request.requestId)) await entity.answerAgain(request);
     },
     { description: 'asks for a rotation; one request id, one rotation' },
   );
@@ -177,18 +177,6 @@ function accept(entity: Entity, request: RotationRequest): void {
 function isInHand(lane: LaneState, requestId: string): boolean {
   const active = lane.active ? [lane.active.request, ...lane.active.joined] : [];
   return active.some((r) => r.requestId === requestId) || lane.queue.some((q) => q.request.requestId === requestId);
-}
-
-/** A duplicate of a request that has ended gets its stored outcome. */
-async function answerAgain(entity: Entity, request: RotationRequest): Promise<void> {
-  const { lane } = entity;
-  if (isInHand(lane, request.requestId) || !request.replyTo) return;
-  const stored = lane.answered.find((a) => a.requestId === request.requestId);
-  if (stored) return entity.send(request, stored);
-  const last = lane.view?.lastRotation;
-  if (last?.requestId === request.requestId)
-    return entity.answer(request, last.outcome, last.error ? { error: last.error } : {});
-  await entity.answer(request, 'skipped', { because: 'duplicate' });
 }
 
 function acknowledgementProblem(lane: LaneState, ack: Acknowledgement | undefined): string | null {

@@ -124,6 +124,17 @@ export class Entity {
     await this.send(request, result);
   }
 
+  /** A duplicate of a request that has ended gets its stored outcome. */
+  async answerAgain(request: RotationRequest): Promise<void> {
+    const { answered, view } = this.lane;
+    const stored = answered.find((a) => a.requestId === request.requestId);
+    if (stored) return this.send(request, stored);
+    const last = view?.lastRotation;
+    if (last?.requestId === request.requestId)
+      return this.answer(request, last.outcome, last.error ? { error: last.error } : {});
+    await this.answer(request, 'skipped', { because: 'duplicate' });
+  }
+
   /** A requester that is gone never harms the entity. */
   async send(request: RotationRequest, result: RotationFinished): Promise<void> {
     if (!request.replyTo) return;

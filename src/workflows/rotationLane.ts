@@ -108,10 +108,14 @@ async function takeRequest(entity: Entity): Promise<boolean> {
   const queued = lane.queue[index];
   if (!queued) return false;
   const { request } = queued;
-  const decided = hasSeen(lane.seen, request.requestId, Date.now())
-    ? ({ do: 'skip', because: 'duplicate' } as const)
-    : decision(entity, queued);
+  const decided = decision(entity, queued);
   lane.queue.splice(index, 1);
+  if (hasSeen(lane.seen, request.requestId, Date.now())) {
+    // Accepted before the record was loaded.
+    waitsNoMore(entity, request);
+    await entity.answerAgain(request);
+    return true;
+  }
   switch (decided.do) {
     case 'rotate':
       begin(entity, request, []);

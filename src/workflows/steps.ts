@@ -224,8 +224,6 @@ export class BoundSteps implements Steps {
         return this.park(attempts + 4, retryAfterMs);
       case 'transient':
         if (step === 'rotate') this.patch({ recovering: true });
-        if (step === 'plan' && attempts === 1)
-          this.entity.lane.notes.push({ kind: 'waiting', request: this.active.request });
         await this.park(attempts, retryAfterMs);
         if (code !== 'KT-CONFLICT') return;
         await this.entity.load();

@@ -1,8 +1,8 @@
 /** Consumers that confirm a version: what that does to the life of the old one. Times are compared, not raced. */
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { expect, it } from 'vitest';
-import { acceptedIds, eventually } from '../support/around.js';
-import { installation, type Installation } from '../support/installation.js';
+import { acceptedIds, eventually, rotated } from '../support/around.js';
+import { installation } from '../support/installation.js';
 import type { CredentialState } from '../../src/contract.js';
 
 const problems: unknown[] = [];
@@ -18,11 +18,6 @@ const named = (ackWithin: string) => [
   { name: 'billing', ackWithin },
   { name: 'ledger', ackWithin },
 ];
-
-async function rotated(i: Installation, version: number): Promise<CredentialState> {
-  await i.request(`to-${version}`);
-  return i.until(`version ${version} is current`, (s) => s.current?.version === version && s.rotation === null);
-}
 
 it('the last missing acknowledgement lowers revokeAt to publish + refreshWithin + grace and no further', async () => {
   const i = await installation({ policy: { refreshWithin: '3s', grace: '500ms', consumers: named('1h') } });

@@ -1,35 +1,12 @@
 /** A key has leaked: what dies when, and that nothing stands in the way. */
-import { WorkflowFailedError } from '@temporalio/client';
 import { expect, it } from 'vitest';
-import { acceptedIds, eventually, keysMade } from '../support/around.js';
+import { acceptedIds, asked, eventually, keysMade, rotated } from '../support/around.js';
 import { installation, type Installation } from '../support/installation.js';
-import { workflowNames, type CredentialState, type RotationResult } from '../../src/contract.js';
-import type { RotateCredentialInput } from '../../src/contract.js';
 
 const longGrace = { grace: '1h' } as const;
 const leak = { reason: 'compromise' } as const;
 const deletes = { method: 'DELETE', route: '/consumers/{id}/apikeys/{keyId}' } as const;
 const lists = { method: 'GET', route: '/consumers/{id}/keys' } as const;
-
-async function rotated(i: Installation, version: number): Promise<CredentialState> {
-  await i.request(`to-${version}`);
-  return i.until(`version ${version} is current`, (s) => s.current?.version === version && s.rotation === null);
-}
-
-/** As another workflow would ask. Resolves with the outcome, also of one that ended badly. */
-async function asked(
-  i: Installation,
-  requestId: string,
-  more: Partial<RotateCredentialInput> = {},
-): Promise<RotationResult> {
-  const input: RotateCredentialInput = { credentialId: i.credentialId, requestId, ...more };
-  const options = { taskQueue: i.taskQueue, workflowId: `rotate/${i.credentialId}/${requestId}`, args: [input] };
-  return i.client.temporal.workflow.execute(workflowNames.rotateCredential, options).catch((error: unknown) => {
-    if (!(error instanceof WorkflowFailedError)) throw error;
-    const details: unknown = (error.cause as { details?: unknown[] } | undefined)?.details?.[0];
-    return details as RotationResult;
-  }) as Promise<RotationResult>;
-}
 
 const keyOf = (i: Installation, keyId: string | undefined) => i.simulator.oracle().keys.find((k) => k.id === keyId);
 const ms = (at: string | null | undefined): number => Date.parse(at ?? '');

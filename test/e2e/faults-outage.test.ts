@@ -13,22 +13,25 @@ const making = {
   rotation: { method: 'POST', route: '/apikey/rotation' },
 } as const;
 
-it.concurrent.for(strategies)('%s: waits while the tenant cannot be reached at all', async (strategy, { onTestFinished }) => {
-  const gate = await startGate(onTestFinished);
-  const i = await installation({ onTestFinished, strategy, mambu: { baseUrl: gate.baseUrl } });
-  gate.leadTo(i.simulator.baseUrl);
-  await gate.shut();
-  await i.worker();
-  await i.request('r-1');
-  const parked = await i.until('it waits', (s) => s.rotation?.parked === true);
-  expect(parked.rotation).toMatchObject({ step: 'plan', lastError: { code: 'KT-PROVIDER-UNREACHABLE' } });
-  expect(Date.parse(parked.rotation?.nextAttemptAt ?? '')).toBeGreaterThan(Date.now() - 1_000);
-  expect(i.simulator.oracle().requests).toEqual([]);
-  await gate.open();
-  const state = await i.until('version 2', (s) => s.current?.version === 2);
-  expect(state.lastRotation?.outcome).toBe('rotated');
-  await expectInvariants(i);
-});
+it.concurrent.for(strategies)(
+  '%s: waits while the tenant cannot be reached at all',
+  async (strategy, { onTestFinished }) => {
+    const gate = await startGate(onTestFinished);
+    const i = await installation({ onTestFinished, strategy, mambu: { baseUrl: gate.baseUrl } });
+    gate.leadTo(i.simulator.baseUrl);
+    await gate.shut();
+    await i.worker();
+    await i.request('r-1');
+    const parked = await i.until('it waits', (s) => s.rotation?.parked === true);
+    expect(parked.rotation).toMatchObject({ step: 'plan', lastError: { code: 'KT-PROVIDER-UNREACHABLE' } });
+    expect(Date.parse(parked.rotation?.nextAttemptAt ?? '')).toBeGreaterThan(Date.now() - 1_000);
+    expect(i.simulator.oracle().requests).toEqual([]);
+    await gate.open();
+    const state = await i.until('version 2', (s) => s.current?.version === 2);
+    expect(state.lastRotation?.outcome).toBe('rotated');
+    await expectInvariants(i);
+  },
+);
 
 it.concurrent.for(strategies)(
   '%s: a write whose connection was refused was not sent: the old key keeps its life, and the write is made later',
@@ -102,32 +105,38 @@ const brokenReads: readonly [string, Fault, string][] = [
   ['half an answer', { match: { ...list, times: 4 }, action: 'truncate' }, 'KT-PROVIDER-UNREACHABLE'],
 ];
 
-it.concurrent.for(brokenReads)('a tenant that answers %s to a read is waited for', async ([, fault, code], { onTestFinished }) => {
-  const i = await installation({ onTestFinished });
-  i.simulator.faults.add(fault);
-  await i.worker();
-  await i.request('r-1');
-  const parked = await i.until('it waits', (s) => s.rotation?.parked === true);
-  expect(parked.rotation).toMatchObject({ step: 'plan', lastError: { code } });
-  await i.until('version 2', (s) => s.current?.version === 2);
-  expect(writesOf(i)).toMatchObject({ 'create-key': 1 });
-  await expectInvariants(i);
-});
+it.concurrent.for(brokenReads)(
+  'a tenant that answers %s to a read is waited for',
+  async ([, fault, code], { onTestFinished }) => {
+    const i = await installation({ onTestFinished });
+    i.simulator.faults.add(fault);
+    await i.worker();
+    await i.request('r-1');
+    const parked = await i.until('it waits', (s) => s.rotation?.parked === true);
+    expect(parked.rotation).toMatchObject({ step: 'plan', lastError: { code } });
+    await i.until('version 2', (s) => s.current?.version === 2);
+    expect(writesOf(i)).toMatchObject({ 'create-key': 1 });
+    await expectInvariants(i);
+  },
+);
 
-it.concurrent('an error of the tenant is shown without its control characters and bodies', async ({ onTestFinished }) => {
-  const i = await installation({ onTestFinished });
-  const reason = 'EVIL\u001b[31m\u0000\r\nSet-Cookie: x'.padEnd(5_000, '!');
-  const body = JSON.stringify({ errors: [{ errorCode: 4, errorReason: reason }] });
-  i.simulator.faults.add({ match: making['create-and-delete'], action: 'status', status: 400, body });
-  await i.worker();
-  await i.request('r-1');
-  const state = await i.until('the rotation has failed', (s) => s.lastRotation?.outcome === 'failed');
-  const message = state.lastRotation?.error?.message ?? '';
-  expect(message).toMatch(/^Mambu answered 400 [\x20-\x7e]*POST \/consumers\/\{id\}\/apikeys/);
-  expect(message.length).toBeLessThan(300);
-  expect(Date.parse(state.nextRotationAt ?? '')).toBeGreaterThan(Date.now());
-  await expectInvariants(i);
-});
+it.concurrent(
+  'an error of the tenant is shown without its control characters and bodies',
+  async ({ onTestFinished }) => {
+    const i = await installation({ onTestFinished });
+    const reason = 'EVIL\u001b[31m\u0000\r\nSet-Cookie: x'.padEnd(5_000, '!');
+    const body = JSON.stringify({ errors: [{ errorCode: 4, errorReason: reason }] });
+    i.simulator.faults.add({ match: making['create-and-delete'], action: 'status', status: 400, body });
+    await i.worker();
+    await i.request('r-1');
+    const state = await i.until('the rotation has failed', (s) => s.lastRotation?.outcome === 'failed');
+    const message = state.lastRotation?.error?.message ?? '';
+    expect(message).toMatch(/^Mambu answered 400 [\x20-\x7e]*POST \/consumers\/\{id\}\/apikeys/);
+    expect(message.length).toBeLessThan(300);
+    expect(Date.parse(state.nextRotationAt ?? '')).toBeGreaterThan(Date.now());
+    await expectInvariants(i);
+  },
+);
 
 it.concurrent('keeps a record of bounded size through an outage of many attempts', async ({ onTestFinished }) => {
   const i = await installation({ onTestFinished, simulator: { tenant: { maintenance: true } } });

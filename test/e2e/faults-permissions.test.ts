@@ -37,7 +37,12 @@ async function importKey(i: Installation, made: { keyId: string; apiKey: string;
 it.concurrent.for(strategies)(
   '%s: rotates without permission to list, says so, and proves the death of the old key by elapsed time',
   async (strategy, { onTestFinished }) => {
-    const i = await installation({ onTestFinished, strategy, ...permitted(CREATE, DELETE), mambu: graceOf(strategy, '5s') });
+    const i = await installation({
+      onTestFinished,
+      strategy,
+      ...permitted(CREATE, DELETE),
+      mambu: graceOf(strategy, '5s'),
+    });
     i.simulator.setGrace(5_000);
     await i.worker();
     await i.request('r-1');
@@ -55,20 +60,26 @@ it.concurrent.for(strategies)(
   },
 );
 
-it.concurrent('a lost answer without permission to list leaves a suspicion, no deletion', async ({ onTestFinished }) => {
-  const options = permitted(CREATE, DELETE);
-  const i = await installation({
-    onTestFinished,
-    simulator: { ...options.simulator, tenant: { idempotencyReplaysSecrets: false } },
-  });
-  i.simulator.faults.add({ match: { method: 'POST', route: '/consumers/{id}/apikeys' }, action: 'drop-after-commit' });
-  await i.worker();
-  await i.request('r-1');
-  const state = await i.until('version 2', (s) => s.current?.version === 2, 30_000);
-  expect(state.debts).toMatchObject([{ kind: 'suspected-orphan', keyId: 'unlisted' }]);
-  expect(state.status).toBe('needs-operator');
-  await expectInvariants(i);
-});
+it.concurrent(
+  'a lost answer without permission to list leaves a suspicion, no deletion',
+  async ({ onTestFinished }) => {
+    const options = permitted(CREATE, DELETE);
+    const i = await installation({
+      onTestFinished,
+      simulator: { ...options.simulator, tenant: { idempotencyReplaysSecrets: false } },
+    });
+    i.simulator.faults.add({
+      match: { method: 'POST', route: '/consumers/{id}/apikeys' },
+      action: 'drop-after-commit',
+    });
+    await i.worker();
+    await i.request('r-1');
+    const state = await i.until('version 2', (s) => s.current?.version === 2, 30_000);
+    expect(state.debts).toMatchObject([{ kind: 'suspected-orphan', keyId: 'unlisted' }]);
+    expect(state.status).toBe('needs-operator');
+    await expectInvariants(i);
+  },
+);
 
 it.concurrent.for(strategies)(
   '%s: without permission to delete the old key is a debt, until the permission is there',
@@ -125,83 +136,98 @@ it.concurrent.for(strategies)(
   },
 );
 
-it.concurrent.for(strategies)('%s: a current key that was deleted by hand costs one strike', async (strategy, { onTestFinished }) => {
-  const i = await installation({ onTestFinished, strategy });
-  await i.worker();
-  i.simulator.deleteKey(i.simulator.seeded[0]?.keyId ?? '');
-  await i.request('r-1');
-  const first = await ended(i, 'r-1');
-  expect(first.lastRotation).toMatchObject({ outcome: 'needs-operator', error: { code: 'KT-CREDENTIAL-REFUSED' } });
-  expect(first.attention.map((a) => a.code)).toEqual(['KT-CREDENTIAL-REFUSED']);
-  await i.request('r-2');
-  expect(await ended(i, 'r-2')).toMatchObject({ status: 'needs-operator', lastRotation: { outcome: 'needs-operator' } });
-  await expectInvariants(i, { strikes: 1, gapByOutsider: true });
-});
+it.concurrent.for(strategies)(
+  '%s: a current key that was deleted by hand costs one strike',
+  async (strategy, { onTestFinished }) => {
+    const i = await installation({ onTestFinished, strategy });
+    await i.worker();
+    i.simulator.deleteKey(i.simulator.seeded[0]?.keyId ?? '');
+    await i.request('r-1');
+    const first = await ended(i, 'r-1');
+    expect(first.lastRotation).toMatchObject({ outcome: 'needs-operator', error: { code: 'KT-CREDENTIAL-REFUSED' } });
+    expect(first.attention.map((a) => a.code)).toEqual(['KT-CREDENTIAL-REFUSED']);
+    await i.request('r-2');
+    expect(await ended(i, 'r-2')).toMatchObject({
+      status: 'needs-operator',
+      lastRotation: { outcome: 'needs-operator' },
+    });
+    await expectInvariants(i, { strikes: 1, gapByOutsider: true });
+  },
+);
 
-it.concurrent('rotation: a secret key that was replaced by hand costs one strike, and the key lives on', async ({ onTestFinished }) => {
-  const i = await installation({ onTestFinished, strategy: 'rotation' });
-  await i.worker();
-  const { secretKey } = i.simulator.regenerateSecret(rotator);
-  for (const id of ['r-1', 'r-2']) {
-    await i.request(id);
-    const state = await ended(i, id);
-    expect(state.lastRotation?.outcome).toBe('needs-operator');
-    expect(state.lastRotation?.error?.message).toMatch(id === 'r-1' ? /secret key/ : /refused before/);
-  }
-  const record = (await i.vault.custody.read(i.credentialId))?.record;
-  expect(record?.versions).toMatchObject([{ version: 1, stage: 'current', providerDiesAtMs: null }]);
-  expect(i.simulator.oracle().strikes.total).toBe(1);
-  const seeded = i.simulator.seeded[0];
-  await importKey(i, { keyId: seeded?.keyId ?? '', apiKey: seeded?.apiKey ?? '', secretKey });
-  await i.request('r-3');
-  expect((await ended(i, 'r-3')).lastRotation?.outcome).toBe('rotated');
-  await expectInvariants(i, { strikes: 1 });
-});
-
-it.concurrent.for(strategies)('%s: ten forced refusals never exceed the budget', async (strategy, { onTestFinished }) => {
-  const i = await installation({
-    onTestFinished,
-    strategy,
-    simulator: { tenant: { freshKeyRefusedMs: 3_600_000, refusalRememberedMs: 3_600_000 } },
-    timing: { verifyAgainAfter: '200ms' },
-  });
-  await i.worker();
-  for (let n = 1; n <= 10; n++) {
-    await i.request(`r-${n}`);
-    if (strategy === 'rotation' && n === 1) {
-      // It cannot go back: it makes keys until the budget is spent, and publishes the last one when the old key is about to die.
-      await expect.poll(async () => (await i.state()).lockout?.used, { timeout: 20_000 }).toBe(4);
-      break;
+it.concurrent(
+  'rotation: a secret key that was replaced by hand costs one strike, and the key lives on',
+  async ({ onTestFinished }) => {
+    const i = await installation({ onTestFinished, strategy: 'rotation' });
+    await i.worker();
+    const { secretKey } = i.simulator.regenerateSecret(rotator);
+    for (const id of ['r-1', 'r-2']) {
+      await i.request(id);
+      const state = await ended(i, id);
+      expect(state.lastRotation?.outcome).toBe('needs-operator');
+      expect(state.lastRotation?.error?.message).toMatch(id === 'r-1' ? /secret key/ : /refused before/);
     }
-    await ended(i, `r-${n}`);
-  }
-  const state = await i.state();
-  expect(i.simulator.oracle().strikes.total).toBeLessThanOrEqual(4);
-  expect(state.lockout?.used).toBeLessThanOrEqual(4);
-  expect(state.attention.map((a) => a.code)).toContain('KT-LOCKOUT-BUDGET');
-  expect(state.current?.version).toBe(1);
-  await i.until('what was made is gone', (s) => s.debts.length === 0);
-  if (strategy === 'create-and-delete') await expectInvariants(i, { strikes: 4 });
-});
+    const record = (await i.vault.custody.read(i.credentialId))?.record;
+    expect(record?.versions).toMatchObject([{ version: 1, stage: 'current', providerDiesAtMs: null }]);
+    expect(i.simulator.oracle().strikes.total).toBe(1);
+    const seeded = i.simulator.seeded[0];
+    await importKey(i, { keyId: seeded?.keyId ?? '', apiKey: seeded?.apiKey ?? '', secretKey });
+    await i.request('r-3');
+    expect((await ended(i, 'r-3')).lastRotation?.outcome).toBe('rotated');
+    await expectInvariants(i, { strikes: 1 });
+  },
+);
 
-it.concurrent.for(strategies)('%s: a blocked IP address is said, and nothing is tried against it', async (strategy, { onTestFinished }) => {
-  const i = await installation({ onTestFinished, strategy, simulator: { tenant: { strikeLimit: 1 } } });
-  const wrong = await fetch(`${i.simulator.baseUrl}/consumers`, { headers: { apiKey: 'somebody-elses-mistake' } });
-  expect(wrong.status).toBe(400);
-  await fetch(`${i.simulator.baseUrl}/consumers`, {
-    headers: { apiKey: 'somebody-elses-mistake', accept: 'application/vnd.mambu.v2+json' },
-  });
-  await i.worker();
-  await i.request('r-1');
-  const state = await ended(i, 'r-1');
-  expect(state.lastRotation).toMatchObject({ outcome: 'needs-operator', error: { code: 'KT-LOCKED-OUT' } });
-  expect(state.attention.map((a) => a.code)).toEqual(['KT-LOCKED-OUT']);
-  expect(requestsTo(i, 'GET', '/consumers/{id}/keys')).toHaveLength(1);
-  i.simulator.unblockIp();
-  await i.request('r-2');
-  expect(await ended(i, 'r-2')).toMatchObject({ attention: [], lastRotation: { outcome: 'rotated' } });
-  await expectInvariants(i, { strikes: 1 });
-});
+it.concurrent.for(strategies)(
+  '%s: ten forced refusals never exceed the budget',
+  async (strategy, { onTestFinished }) => {
+    const i = await installation({
+      onTestFinished,
+      strategy,
+      simulator: { tenant: { freshKeyRefusedMs: 3_600_000, refusalRememberedMs: 3_600_000 } },
+      timing: { verifyAgainAfter: '200ms' },
+    });
+    await i.worker();
+    for (let n = 1; n <= 10; n++) {
+      await i.request(`r-${n}`);
+      if (strategy === 'rotation' && n === 1) {
+        // It cannot go back: it makes keys until the budget is spent, and publishes the last one when the old key is about to die.
+        await expect.poll(async () => (await i.state()).lockout?.used, { timeout: 20_000 }).toBe(4);
+        break;
+      }
+      await ended(i, `r-${n}`);
+    }
+    const state = await i.state();
+    expect(i.simulator.oracle().strikes.total).toBeLessThanOrEqual(4);
+    expect(state.lockout?.used).toBeLessThanOrEqual(4);
+    expect(state.attention.map((a) => a.code)).toContain('KT-LOCKOUT-BUDGET');
+    expect(state.current?.version).toBe(1);
+    await i.until('what was made is gone', (s) => s.debts.length === 0);
+    if (strategy === 'create-and-delete') await expectInvariants(i, { strikes: 4 });
+  },
+);
+
+it.concurrent.for(strategies)(
+  '%s: a blocked IP address is said, and nothing is tried against it',
+  async (strategy, { onTestFinished }) => {
+    const i = await installation({ onTestFinished, strategy, simulator: { tenant: { strikeLimit: 1 } } });
+    const wrong = await fetch(`${i.simulator.baseUrl}/consumers`, { headers: { apiKey: 'somebody-elses-mistake' } });
+    expect(wrong.status).toBe(400);
+    await fetch(`${i.simulator.baseUrl}/consumers`, {
+      headers: { apiKey: 'somebody-elses-mistake', accept: 'application/vnd.mambu.v2+json' },
+    });
+    await i.worker();
+    await i.request('r-1');
+    const state = await ended(i, 'r-1');
+    expect(state.lastRotation).toMatchObject({ outcome: 'needs-operator', error: { code: 'KT-LOCKED-OUT' } });
+    expect(state.attention.map((a) => a.code)).toEqual(['KT-LOCKED-OUT']);
+    expect(requestsTo(i, 'GET', '/consumers/{id}/keys')).toHaveLength(1);
+    i.simulator.unblockIp();
+    await i.request('r-2');
+    expect(await ended(i, 'r-2')).toMatchObject({ attention: [], lastRotation: { outcome: 'rotated' } });
+    await expectInvariants(i, { strikes: 1 });
+  },
+);
 
 function graceOf(strategy: string, tenantGrace: string): Record<string, unknown> {
   return strategy === 'rotation' ? { tenantGrace } : {};

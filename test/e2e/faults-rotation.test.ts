@@ -13,7 +13,11 @@ type Options = Pick<InstallationOptions, 'onTestFinished' | 'simulator' | 'mambu
 const rotating = (options: Options): Promise<Installation> => installation({ ...options, strategy: 'rotation' });
 
 async function recovered(i: Installation, version = 2): Promise<void> {
-  const state = await i.until(`version ${version}`, (s) => s.current?.version === version && s.rotation === null, 30_000);
+  const state = await i.until(
+    `version ${version}`,
+    (s) => s.current?.version === version && s.rotation === null,
+    30_000,
+  );
   expect(state.current).toMatchObject({ verified: true, secretKey: 'ok' });
   expect(state.lastRotation?.outcome).toMatch(/^rotated/);
   await i.until('nothing is owed', (s) => s.debts.length === 0, 30_000);
@@ -45,7 +49,11 @@ const lost = lostAnswers.flatMap(([how, fault]) => tenants.map(([does, keeps]) =
 it.concurrent.for(lost)(
   'never rotates again, but makes a key and a secret key with the old one: %s, the tenant %s the id',
   async ([, , rotationKeepsId, fault], { onTestFinished }) => {
-    const i = await rotating({ onTestFinished, simulator: { tenant: { rotationKeepsId } }, timing: { httpTimeout: '1s' } });
+    const i = await rotating({
+      onTestFinished,
+      simulator: { tenant: { rotationKeepsId } },
+      timing: { httpTimeout: '1s' },
+    });
     i.simulator.faults.add(fault);
     await i.worker();
     await i.request('r-1');
@@ -106,16 +114,23 @@ it.concurrent.for(whileRecovering)(
   },
 );
 
-it.concurrent('recovers a lost rotation at a tenant that knows new keys only after a while', async ({ onTestFinished }) => {
-  const i = await rotating({ onTestFinished, simulator: { tenant: { freshKeyRefusedMs: 4_000 } }, timing: { verifyAgainAfter: '5s' } });
-  i.simulator.faults.add(dropped);
-  await i.worker();
-  await i.request('r-1');
-  await recovered(i);
-  i.simulator.rules.freshKeyRefusedMs = 0;
-  await expectNextRotationWorks(i);
-  await expectInvariants(i, { strikes: 1 });
-});
+it.concurrent(
+  'recovers a lost rotation at a tenant that knows new keys only after a while',
+  async ({ onTestFinished }) => {
+    const i = await rotating({
+      onTestFinished,
+      simulator: { tenant: { freshKeyRefusedMs: 4_000 } },
+      timing: { verifyAgainAfter: '5s' },
+    });
+    i.simulator.faults.add(dropped);
+    await i.worker();
+    await i.request('r-1');
+    await recovered(i);
+    i.simulator.rules.freshKeyRefusedMs = 0;
+    await expectNextRotationWorks(i);
+    await expectInvariants(i, { strikes: 1 });
+  },
+);
 
 it.concurrent('waits for the end of maintenance while it recovers', async ({ onTestFinished }) => {
   const i = await rotating({ onTestFinished });

@@ -26,7 +26,12 @@ it.concurrent.for(strategies)(
   '%s: a store that is down when the provider has answered costs nothing: the answer travels sealed and is written later',
   async (strategy, { onTestFinished }) => {
     let back = false;
-    const i = await withOutage({ onTestFinished, strategy }, ({ simulator }) => () => !back && simulator.oracle().writes.length > 0);
+    const i = await withOutage(
+      { onTestFinished, strategy },
+      ({ simulator }) =>
+        () =>
+          !back && simulator.oracle().writes.length > 0,
+    );
     await i.request('r-1');
     const parked = await i.until('it waits for the store', (s) => s.rotation?.parked === true);
     expect(parked.rotation).toMatchObject({ step: 'persist', lastError: { code: 'KT-STORE-UNAVAILABLE' } });
@@ -101,31 +106,61 @@ it.concurrent.for(strategies)(
   },
 );
 
-it.concurrent('a store that is down at publish keeps the old key current until it is back', async ({ onTestFinished }) => {
-  let back = false;
-  const i = await withOutage({ onTestFinished }, ({ simulator }) => (access) => {
-    return access === 'write' && !back && simulator.oracle().requests.filter((r) => r.method === 'GET').length >= 3;
-  });
-  await i.request('r-1');
-  const parked = await i.until('it waits for the store', (s) => s.rotation?.parked === true);
-  expect(parked.current?.version).toBe(1);
-  back = true;
-  await i.until('version 2', (s) => s.current?.version === 2 && s.current.verified);
-  expect(writesOf(i)['create-key']).toBe(1);
-  await expectInvariants(i);
-});
+it.concurrent(
+  'a store that is down at publish keeps the old key current until it is back',
+  async ({ onTestFinished }) => {
+    let back = false;
+    const i = await withOutage({ onTestFinished }, ({ simulator }) => (access) => {
+      return access === 'write' && !back && simulator.oracle().requests.filter((r) => r.method === 'GET').length >= 3;
+    });
+    await i.request('r-1');
+    const parked = await i.until('it waits for the store', (s) => s.rotation?.parked === true);
+    expect(parked.current?.version).toBe(1);
+    back = true;
+    await i.until('version 2', (s) => s.current?.version === 2 && s.current.verified);
+    expect(writesOf(i)['create-key']).toBe(1);
+    await expectInvariants(i);
+  },
+);
 
-it.concurrent('a store that is down when the old key is to die delays its end, and nothing else', async ({ onTestFinished }) => {
-  let out = false;
-  const i = await withOutage({ onTestFinished }, () => () => out);
-  await i.request('r-1');
-  await i.until('version 2', (s) => s.current?.version === 2);
-  out = true;
-  await new Promise((resolve) => setTimeout(resolve, 4_000));
-  expect((await i.state()).previous).toHaveLength(1);
-  out = false;
-  const state = await i.until('the old key is gone', (s) => s.previous.length === 0, 40_000);
-  expect(state.debts).toEqual([]);
-  expect(writesOf(i)).toEqual({ 'create-key': 1, 'delete-key': 1 });
-  await expectInvariants(i);
-});
+it.concurrent(
+  'a store that is down when the old key is to die delays its end, and nothing else',
+  async ({ onTestFinished }) => {
+    let out = false;
+    const i = await withOutage({ onTestFinished }, () => () => out);
+    await i.request('r-1');
+    await i.until('version 2', (s) => s.current?.version === 2);
+    out = true;
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    expect((await i.state()).previous).toHaveLength(1);
+    out = false;
+    const state = await i.until('the old key is gone', (s) => s.previous.length === 0, 40_000);
+    expect(state.debts).toEqual([]);
+    expect(writesOf(i)).toEqual({ 'create-key': 1, 'delete-key': 1 });
+    await expectInvariants(i);
+  },
+);
+
+it.concurrent(
+  'a compromise that is reported while the store is down is served when it is back',
+  async ({ onTestFinished }) => {
+    let back = false;
+    const i = await withOutage(
+      { onTestFinished },
+      ({ simulator }) =>
+        () =>
+          !back && simulator.oracle().requests.filter((r) => r.method === 'GET').length >= 3,
+    );
+    await i.request('r-1');
+    await i.until('the proof waits for the store', (s) => s.rotation?.step === 'verify' && s.rotation.parked);
+    await i.request('leak', { reason: 'compromise' });
+    await i.until('the key is being taken back', (s) => s.rotation?.step !== 'verify' || s.rotation.parked === false);
+    await new Promise((resolve) => setTimeout(resolve, 9_000));
+    back = true;
+    const state = await i.until('the compromise is served', (s) => s.lastRotation?.requestId === 'leak', 40_000);
+    expect(state.lastRotation).toMatchObject({ outcome: 'rotated', reason: 'compromise' });
+    expect(state.current).toMatchObject({ verified: true });
+    await i.until('everything that leaked is gone', (s) => s.previous.length === 0 && s.debts.length === 0, 30_000);
+    await expectInvariants(i, { refreshWithinMs: 0 });
+  },
+);

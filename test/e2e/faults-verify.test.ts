@@ -12,7 +12,12 @@ it.concurrent.for(strategies)(
   '%s: one refusal is no verdict, the second try finds that the key works',
   async (strategy, { onTestFinished }) => {
     const tenant = { freshKeyRefusedMs: 4_000 };
-    const i = await installation({ onTestFinished, strategy, simulator: { tenant }, timing: { verifyAgainAfter: '5s' } });
+    const i = await installation({
+      onTestFinished,
+      strategy,
+      simulator: { tenant },
+      timing: { verifyAgainAfter: '5s' },
+    });
     await i.worker();
     await i.request('r-1');
     const state = await i.until('version 2', (s) => s.current?.version === 2);
@@ -77,7 +82,10 @@ it.concurrent('rotation: replaces a key that is refused twice while the old one 
   expect(writesOf(i)).toMatchObject({ rotate: 1, 'create-key': 1, 'create-secret': 1 });
   await i.until('the refused key is gone', (s) => s.debts.length === 0);
   await i.request('r-2');
-  await i.until('the next rotation', (s) => s.lastRotation?.requestId === 'r-2' && s.lastRotation.outcome === 'rotated');
+  await i.until(
+    'the next rotation',
+    (s) => s.lastRotation?.requestId === 'r-2' && s.lastRotation.outcome === 'rotated',
+  );
   await expectInvariants(i, { strikes: 2 });
 });
 
@@ -97,28 +105,38 @@ it.concurrent.for(strategies)(
   },
 );
 
-it.concurrent.for(strategies)('%s: an answer with a wrong id is put right by the listing', async (strategy, { onTestFinished }) => {
-  const i = await installation({ onTestFinished, strategy });
-  const match = { method: 'POST', route: making[strategy] };
-  i.simulator.faults.add({ match, action: 'answer-for-another', fields: ['id'] });
-  await i.worker();
-  await i.request('r-1');
-  const state = await i.until('version 2', (s) => s.current?.version === 2);
-  expect(i.simulator.oracle().keys.map((k) => k.id)).toContain(state.current?.keyId);
-  await expectInvariants(i);
-});
+it.concurrent.for(strategies)(
+  '%s: an answer with a wrong id is put right by the listing',
+  async (strategy, { onTestFinished }) => {
+    const i = await installation({ onTestFinished, strategy });
+    const match = { method: 'POST', route: making[strategy] };
+    i.simulator.faults.add({ match, action: 'answer-for-another', fields: ['id'] });
+    await i.worker();
+    await i.request('r-1');
+    const state = await i.until('version 2', (s) => s.current?.version === 2);
+    expect(i.simulator.oracle().keys.map((k) => k.id)).toContain(state.current?.keyId);
+    await expectInvariants(i);
+  },
+);
 
-it.concurrent.for(strategies)('%s: an answer with a wrong value leaves no orphan', async (strategy, { onTestFinished }) => {
-  const i = await installation({ onTestFinished, strategy });
-  const match = { method: 'POST', route: making[strategy] };
-  i.simulator.faults.add({ match, action: 'answer-for-another', fields: ['apiKey'] });
-  await i.worker();
-  await i.request('r-1');
-  const state = await i.until('the rotation has ended', (s) => s.lastRotation !== null && s.rotation === null, 30_000);
-  expect(state.current).toMatchObject({ version: strategy === 'rotation' ? 3 : 1, verified: true });
-  await i.until('nothing is owed', (s) => s.debts.length === 0);
-  await expectInvariants(i, { strikes: 2 });
-});
+it.concurrent.for(strategies)(
+  '%s: an answer with a wrong value leaves no orphan',
+  async (strategy, { onTestFinished }) => {
+    const i = await installation({ onTestFinished, strategy });
+    const match = { method: 'POST', route: making[strategy] };
+    i.simulator.faults.add({ match, action: 'answer-for-another', fields: ['apiKey'] });
+    await i.worker();
+    await i.request('r-1');
+    const state = await i.until(
+      'the rotation has ended',
+      (s) => s.lastRotation !== null && s.rotation === null,
+      30_000,
+    );
+    expect(state.current).toMatchObject({ version: strategy === 'rotation' ? 3 : 1, verified: true });
+    await i.until('nothing is owed', (s) => s.debts.length === 0);
+    await expectInvariants(i, { strikes: 2 });
+  },
+);
 
 it.concurrent.for(strategies)(
   '%s: an answer with the key of another consumer is never published, and that key is left alone',
@@ -143,15 +161,18 @@ it.concurrent.for(strategies)(
   },
 );
 
-it.concurrent.for(strategies)('%s: waits with the proof until the tenant answers again', async (strategy, { onTestFinished }) => {
-  const i = await installation({ onTestFinished, strategy });
-  i.simulator.faults.add({ match: { ...list, nth: 3, times: 4 }, action: 'fail-before' });
-  await i.worker();
-  await i.request('r-1');
-  const parked = await i.until('it waits', (s) => s.rotation?.parked === true);
-  expect(parked.rotation).toMatchObject({ step: 'verify', lastError: { code: 'KT-PROVIDER-ERROR' } });
-  expect(parked.current?.version).toBe(1);
-  const state = await i.until('version 2', (s) => s.current?.version === 2);
-  expect(state.current?.verified).toBe(true);
-  await expectInvariants(i);
-});
+it.concurrent.for(strategies)(
+  '%s: waits with the proof until the tenant answers again',
+  async (strategy, { onTestFinished }) => {
+    const i = await installation({ onTestFinished, strategy });
+    i.simulator.faults.add({ match: { ...list, nth: 3, times: 4 }, action: 'fail-before' });
+    await i.worker();
+    await i.request('r-1');
+    const parked = await i.until('it waits', (s) => s.rotation?.parked === true);
+    expect(parked.rotation).toMatchObject({ step: 'verify', lastError: { code: 'KT-PROVIDER-ERROR' } });
+    expect(parked.current?.version).toBe(1);
+    const state = await i.until('version 2', (s) => s.current?.version === 2);
+    expect(state.current?.verified).toBe(true);
+    await expectInvariants(i);
+  },
+);

@@ -52,7 +52,11 @@ describe.each(['create-and-delete', 'rotation'] as const)('%s: a worker frozen',
     for (const method of ['GET', 'POST'])
       i.simulator.faults.add({ match: { method, times: 'always' }, action: 'fail-before', status: 503 });
     await workerProcess(i);
-    await i.until('the recovery waits for the provider', (s) => s.rotation?.recovering === true && s.rotation.parked, 30_000);
+    await i.until(
+      'the recovery waits for the provider',
+      (s) => s.rotation?.recovering === true && s.rotation.parked,
+      30_000,
+    );
     await awake(frozen);
     i.simulator.faults.clear();
     await i.until('version 2 is current', (s) => s.current?.version === 2 && s.rotation === null, 40_000);
@@ -76,7 +80,11 @@ async function frozenWorker(i: Installation, at: Point): Promise<WorkerProcess &
 
 async function mendedByAnother(i: Installation): ReturnType<Installation['until']> {
   await workerProcess(i);
-  return i.until('version 2 is current', (s) => s.current?.version === 2 && s.rotation === null && s.debts.length === 0, 40_000);
+  return i.until(
+    'version 2 is current',
+    (s) => s.current?.version === 2 && s.rotation === null && s.debts.length === 0,
+    40_000,
+  );
 }
 
 /** It goes on where it stood. It reaches Temporal, which would cancel its step, only when it has nothing in hand any more, and ends. */

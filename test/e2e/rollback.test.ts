@@ -1,14 +1,8 @@
 /** Going back to a version in grace, and every reason not to. */
 import { expect, it } from 'vitest';
-import { acceptedIds, eventually, keysMade } from '../support/around.js';
+import { acceptedIds, eventually, keysMade, rotated } from '../support/around.js';
 import { installation, sha256, type Installation } from '../support/installation.js';
-import type { CredentialState } from '../../src/contract.js';
 import { errorTable } from '../../src/domain/errors.js';
-
-async function rotated(i: Installation, version: number): Promise<CredentialState> {
-  await i.request(`to-${version}`);
-  return i.until(`version ${version} is current`, (s) => s.current?.version === version && s.rotation === null);
-}
 
 /** Refused with the code that the CLI turns into exit 5, and nothing has changed. */
 async function refused(i: Installation, because: RegExp, toVersion?: number): Promise<void> {

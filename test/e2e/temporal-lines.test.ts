@@ -17,7 +17,7 @@ test(
     const server = await ownServer();
     const i = await installation({
       temporal: server,
-      policy: { grace: '1h', schedule: { cron: '0 4 * * *' } },
+      policy: { grace: '1h', consumers: [{ name: 'billing', ackWithin: '1h' }], schedule: { cron: '0 4 * * *' } },
     });
     await i.worker();
     const env = { ...withoutAmbientTemporal(process.env), TEMPORAL_ADDRESS: server.address };
@@ -49,6 +49,8 @@ test(
         if (follows && killed === true) return { stdout };
         throw new Error(`${line}\n${stderr ?? String(error)}\n${stdout ?? ''}`);
       });
+      // It ends what it has in hand first.
+      if (line.startsWith('temporal workflow cancel')) await i.client.handle(i.credentialId).result();
       if (line.startsWith('temporal workflow query')) {
         expect(JSON.parse(said.stdout)).toMatchObject({ queryResult: [{ credentialId: i.credentialId }] });
       }

@@ -1,9 +1,17 @@
 /** What tests use around an installation: its configuration file, its HTTP server, the tenant's view of its keys, waiting. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { onTestFinished } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { resolveSecret } from '../../src/config.js';
+import {
+  workflowNames,
+  type CredentialState,
+  type RotateCredentialInput,
+  type RotationResult,
+} from '../../src/contract.js';
 import { startServer, type RunningServer } from '../../src/http/server.js';
 import { sendWebhook, type DeliveryReport, type WebhookOptions } from '../../src/simulators/mambu/webhook-sender.js';
 import { createLogger } from '../../src/telemetry/log.js';
@@ -58,6 +66,33 @@ export async function serve(i: Installation): Promise<Served> {
       return Number(value);
     },
   };
+}
+
+/** One routine rotation, to its end. */
+export async function rotated(i: Installation, version: number): Promise<CredentialState> {
+  await i.request(`to-${version}`);
+  return i.until(`version ${version} is current`, (s) => s.current?.version === version && s.rotation === null);
+}
+
+let asking = 0;
+
+/** As another workflow asks. Resolves with the outcome, also of a rotation that ended badly. */
+export async function asked(
+  i: Installation,
+  requestId: string,
+  more: Partial<RotateCredentialInput> = {},
+): Promise<RotationResult> {
+  const input: RotateCredentialInput = { credentialId: i.credentialId, requestId, ...more };
+  const workflowId = `rotate/${i.credentialId}/${(asking += 1)}`;
+  const { workflow } = i.client.temporal;
+  try {
+    const options = { taskQueue: i.taskQueue, workflowId, args: [input] };
+    return (await workflow.execute(workflowNames.rotateCredential, options)) as RotationResult;
+  } catch (error) {
+    const cause = error instanceof WorkflowFailedError ? error.cause : undefined;
+    if (!(cause instanceof ApplicationFailure) || !cause.details?.[0]) throw error;
+    return cause.details[0] as RotationResult;
+  }
 }
 
 /** Ids of the keys that the tenant accepts at this moment. */

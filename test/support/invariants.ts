@@ -134,7 +134,8 @@ function expectRightDeletions(oracle: Oracle, published: readonly Publication[],
     ).toEqual([]);
     for (const key of deleted) {
       const use = published.find((p) => p.sha256 === key.sha256);
-      if (use) expect(realAt, `deletion of version ${use.version}`).toBeGreaterThanOrEqual((use.toMs ?? Infinity) + refreshMs);
+      if (use)
+        expect(realAt, `deletion of version ${use.version}`).toBeGreaterThanOrEqual((use.toMs ?? Infinity) + refreshMs);
     }
   }
 }

@@ -44,6 +44,12 @@ describe('a rollback', () => {
     expect(retirementOf(after(rollBack(leaked, 1, policy, back)), 2).killNow).toBe(true);
   });
 
+  test('kills nothing where the version it goes back to was never seen to work', () => {
+    const unproven = previousFacts(1, { verifiedAtMs: null });
+    const leaked = recordOf({ versions: [unproven, versionFacts(2, { leaked: true })], highestVersion: 2 });
+    expect(retirementOf(after(rollBack(leaked, 1, policy, back)), 2).killNow).toBe(false);
+  });
+
   test('loses when the version is gone, current, leaked or being removed, or a rotation is at work', () => {
     expect(rollBack(with1(), 7, policy, back)).toEqual(lost);
     expect(rollBack(with1(), 2, policy, back)).toEqual(lost);

@@ -13,6 +13,7 @@ import {
   killLeaked,
   markLeaked,
   owing,
+  patchDebt,
   publish,
   setPaused,
   stage,
@@ -107,8 +108,9 @@ describe('stage', () => {
 
 describe('a secret key', () => {
   test('is added to the pending version once', () => {
-    const record = after(stageSecretKey({ ...sealed(), intents: [intentFacts(2)] }, 2, 'lost'));
-    expect(record.intents).toMatchObject([{ settled: 'answered' }]);
+    const intents = [intentFacts(1, { settled: 'unknown' }), intentFacts(2)];
+    const record = after(stageSecretKey({ ...sealed(), intents }, 2, 'lost'));
+    expect(record.intents).toMatchObject([{ settled: 'unknown' }, { settled: 'answered' }]);
     expect(pendingOf(record)?.secretKey).toBe('lost');
     expect(stageSecretKey(record, 2, 'lost')).toEqual({ kind: 'done' });
     expect(stageSecretKey(record, null, 'lost')).toEqual({ kind: 'done' });
@@ -329,6 +331,12 @@ describe('debts', () => {
   test('turn from suspicion to certainty, never back', () => {
     expect(addDebt([debt('suspected-orphan')], debt('orphan'))).toMatchObject([{ kind: 'orphan' }]);
     expect(addDebt([debt('orphan', 3)], debt('suspected-orphan'))).toMatchObject([{ kind: 'orphan', attempts: 3 }]);
+  });
+
+  test('are changed and paid by key, the others stay', () => {
+    const record = recordOf({ debts: [debt('orphan'), { ...debt('orphan'), keyId: 'other' }] });
+    expect(patchDebt(record, 'k', { attempts: 7 }).debts.map((d) => d.attempts)).toEqual([7, 0]);
+    expect(patchDebt(record, 'k', null).debts.map((d) => d.keyId)).toEqual(['other']);
   });
 
   test('of a mirror and of an orphan stand side by side', () => {
