@@ -231,7 +231,7 @@ function afterLoad(entity: Entity): void {
   for (const request of lane.view?.waiting ?? []) {
     const known =
       inHand.some((r) => r.requestId === request.requestId) || hasSeen(lane.seen, request.requestId, Date.now());
-    if (!known) lane.queue.push({ request, acceptedAtMs: Date.now(), leakNoted: false });
+    if (!known) lane.queue.push({ request, acceptedAtMs: Date.now(), leakNoted: true });
   }
   noteLeaks(entity);
 }

@@ -1,6 +1,6 @@
 /** The entity is terminated, cancelled, reset, or continues as new: the record forgets nothing. */
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
 import { workflowNames } from '../../src/contract.js';
 import type { CredentialRecord } from '../../src/domain/record.js';
 import { hasSeen } from '../../src/domain/seen.js';
@@ -10,7 +10,10 @@ import { installation, type Installation } from '../support/installation.js';
 import { expectInvariants, requestsTo } from '../support/invariants.js';
 
 /** Plan and intent list the keys; from the third listing on it is verify's. */
-const outageAtVerify = { match: { method: 'GET', route: '/consumers/{id}/keys', nth: 3, times: 'always' }, action: 'fail-before' } as const;
+const outageAtVerify = {
+  match: { method: 'GET', route: '/consumers/{id}/keys', nth: 3, times: 'always' },
+  action: 'fail-before',
+} as const;
 const outage = { match: { times: 'always' }, action: 'fail-before' } as const;
 
 const ends: readonly [string, (i: Installation) => Promise<void>][] = [
@@ -27,52 +30,65 @@ const ends: readonly [string, (i: Installation) => Promise<void>][] = [
 ];
 
 describe.each(ends)('an entity that is %s', (_, end) => {
-  it.each(['create-and-delete', 'rotation'] as const)('in the middle of %s goes on with the same operation', async (strategy) => {
-    const i = await installation({ strategy });
-    await i.worker();
-    i.simulator.faults.add(outageAtVerify);
-    await i.request('r-1');
-    const parked = await i.until('verify is parked', (s) => s.rotation?.step === 'verify' && s.rotation.parked);
-    const operation = await recordOf(i);
+  it.concurrent.for(['create-and-delete', 'rotation'] as const)(
+    'in the middle of %s goes on with the same operation',
+    async (strategy, { onTestFinished }) => {
+      const i = await installation({ strategy, onTestFinished });
+      await i.worker();
+      i.simulator.faults.add(outageAtVerify);
+      await i.request('r-1');
+      const parked = await i.until('verify is parked', (s) => s.rotation?.step === 'verify' && s.rotation.parked);
+      const operation = await recordOf(i);
 
-    await end(i);
-    i.simulator.faults.clear();
-    await i.request('r-1');
-    const ended = await i.until('version 2 is current', (s) => s.current?.version === 2 && s.rotation === null, 40_000);
-    await i.until('nothing is left to do', (s) => s.previous.length === 0 && s.pendingRequests === 0);
+      await end(i);
+      i.simulator.faults.clear();
+      await i.request('r-1');
+      const ended = await i.until(
+        'version 2 is current',
+        (s) => s.current?.version === 2 && s.rotation === null,
+        40_000,
+      );
+      await i.until('nothing is left to do', (s) => s.previous.length === 0 && s.pendingRequests === 0);
 
-    expect(operation.operation?.operationId).toBe(parked.rotation?.operationId);
-    expect((await recordOf(i)).history.map((h) => [h.operationId, h.requestId, h.outcome])).toEqual([
-      [parked.rotation?.operationId, 'r-1', 'rotated'],
-    ]);
-    expect(ended.lastRotation?.startedAt).toBe(parked.rotation?.startedAt);
-    expect(madeIn(i)).toEqual([strategy === 'rotation' ? 'rotate' : 'create-key']);
-    await expectAllWell(i, 2);
-  });
+      expect(operation.operation?.operationId).toBe(parked.rotation?.operationId);
+      expect((await recordOf(i)).history.map((h) => [h.operationId, h.requestId, h.outcome])).toEqual([
+        [parked.rotation?.operationId, 'r-1', 'rotated'],
+      ]);
+      expect(ended.lastRotation?.startedAt).toBe(parked.rotation?.startedAt);
+      expect(madeIn(i)).toEqual([strategy === 'rotation' ? 'rotate' : 'create-key']);
+      await expectAllWell(i, 2);
+    },
+  );
 
-  it('in the middle of the grace keeps its instants and its history, and rotates no second time for the same request', async () => {
-    const i = await installation({ policy: { grace: '6s' } });
-    await i.worker();
-    await i.request('r-1');
-    const before = await i.until('version 1 is in grace', (s) => s.previous[0]?.retirement === 'in-grace' && s.rotation === null);
+  it.concurrent(
+    'in the middle of the grace keeps its instants and its history, and rotates no second time for the same request',
+    async ({ onTestFinished }) => {
+      const i = await installation({ policy: { grace: '6s' }, onTestFinished });
+      await i.worker();
+      await i.request('r-1');
+      const before = await i.until(
+        'version 1 is in grace',
+        (s) => s.previous[0]?.retirement === 'in-grace' && s.rotation === null,
+      );
 
-    await end(i);
-    await i.client.ensureStarted(i.credentialId);
-    await i.request('r-1');
-    const after = await i.until('the entity has loaded', (s) => s.current !== null);
-    expect(after.previous).toEqual(before.previous);
-    expect(after.lastRotation).toEqual(before.lastRotation);
-    await i.until('version 1 is gone', (s) => s.previous.length === 0);
-    const deleted = i.simulator.oracle().keys[0]?.deletedAt ?? 0;
-    expect(deleted).toBeGreaterThanOrEqual(Date.parse(before.previous[0]?.revokeAt ?? ''));
-    expect((await recordOf(i)).history).toHaveLength(1);
-    await expectAllWell(i, 2);
-  });
+      await end(i);
+      await i.client.ensureStarted(i.credentialId);
+      await i.request('r-1');
+      const after = await i.until('the entity has loaded', (s) => s.current !== null);
+      expect(after.previous).toEqual(before.previous);
+      expect(after.lastRotation).toEqual(before.lastRotation);
+      await i.until('version 1 is gone', (s) => s.previous.length === 0);
+      const deleted = i.simulator.oracle().keys[0]?.deletedAt ?? 0;
+      expect(deleted).toBeGreaterThanOrEqual(Date.parse(before.previous[0]?.revokeAt ?? ''));
+      expect((await recordOf(i)).history).toHaveLength(1);
+      await expectAllWell(i, 2);
+    },
+  );
 });
 
 describe('a request that was accepted outlives a terminated entity', () => {
-  it('while it is parked in an outage', async () => {
-    const i = await installation();
+  it.concurrent('while it is parked in an outage', async ({ onTestFinished }) => {
+    const i = await installation({ onTestFinished });
     await i.worker();
     i.simulator.faults.add(outage);
     await i.request('r-1');
@@ -81,8 +97,8 @@ describe('a request that was accepted outlives a terminated entity', () => {
     await expectServedAfterTermination(i);
   });
 
-  it('while its very first attempt hangs', async () => {
-    const i = await installation();
+  it.concurrent('while its very first attempt hangs', async ({ onTestFinished }) => {
+    const i = await installation({ onTestFinished });
     await i.worker();
     i.simulator.faults.add({ match: { times: 'always' }, action: 'delay', ms: 60_000 });
     await i.request('r-1');
@@ -90,8 +106,8 @@ describe('a request that was accepted outlives a terminated entity', () => {
     await expectServedAfterTermination(i);
   });
 
-  it('while it waits behind another one', async () => {
-    const i = await installation({ strategy: 'rotation' });
+  it.concurrent('while it waits behind another one', async ({ onTestFinished }) => {
+    const i = await installation({ strategy: 'rotation', onTestFinished });
     await i.worker();
     i.simulator.faults.add(outageAtVerify);
     await i.request('r-0');
@@ -109,7 +125,11 @@ describe('a request that was accepted outlives a terminated entity', () => {
     await terminate(i);
     i.simulator.faults.clear();
     await i.client.ensureStarted(i.credentialId);
-    const served = await i.until('version 2 is current', (s) => s.current?.version === 2 && s.rotation === null, 40_000);
+    const served = await i.until(
+      'version 2 is current',
+      (s) => s.current?.version === 2 && s.rotation === null,
+      40_000,
+    );
     expect(served.lastRotation).toMatchObject({ requestId: 'r-1', outcome: 'rotated' });
     expect((await recordOf(i)).waiting).toEqual([]);
     await expectAllWell(i, 2);
@@ -117,8 +137,8 @@ describe('a request that was accepted outlives a terminated entity', () => {
 });
 
 describe('an entity that continues as new every 60 events', () => {
-  async function shortLived(): Promise<Installation> {
-    const i = await installation({ policy: { grace: '0s', refreshWithin: '0s' } });
+  async function shortLived({ onTestFinished }: TestContext): Promise<Installation> {
+    const i = await installation({ policy: { grace: '0s', refreshWithin: '0s' }, onTestFinished });
     await i.worker();
     await i.client.temporal.workflow.start(workflowNames.credential, {
       workflowId: `credential/${i.credentialId}`,
@@ -128,8 +148,8 @@ describe('an entity that continues as new every 60 events', () => {
     return i;
   }
 
-  it('serves 20 requests one after the other, each once however often it is sent', async () => {
-    const i = await shortLived();
+  it.concurrent('serves 20 requests one after the other, each once however often it is sent', async (context) => {
+    const i = await shortLived(context);
     for (let n = 1; n <= 20; n++) {
       await Promise.all([i.request(`r-${n}`), i.request(`r-${n}`), i.request(`r-${Math.ceil(n / 2)}`)]);
       await i.until(`r-${n} is served`, (s) => s.lastRotation?.requestId === `r-${n}` && s.rotation === null);
@@ -142,19 +162,25 @@ describe('an entity that continues as new every 60 events', () => {
     await expectInvariants(i);
   });
 
-  it('loses none of 40 requests that come at once, twice each, and rotates at most once for each', async () => {
-    const i = await shortLived();
-    const ids = Array.from({ length: 40 }, () => randomUUID());
-    await Promise.all([...ids, ...ids].map((id) => i.request(id)));
-    await eventually('all are served', async () => {
-      const { seen } = await recordOf(i);
-      return ids.every((id) => hasSeen(seen, id, Date.now()));
-    });
-    await i.until('nothing is left to do', (s) => s.rotation === null && s.previous.length === 0 && s.pendingRequests === 0);
-    const rotated = (await recordOf(i)).history.map((h) => h.requestId);
-    expect(new Set(rotated).size).toBe(rotated.length);
-    await expectInvariants(i);
-  });
+  it.concurrent(
+    'loses none of 40 requests that come at once, twice each, and rotates at most once for each',
+    async (context) => {
+      const i = await shortLived(context);
+      const ids = Array.from({ length: 40 }, () => randomUUID());
+      await Promise.all([...ids, ...ids].map((id) => i.request(id)));
+      await eventually('all are served', async () => {
+        const { seen } = await recordOf(i);
+        return ids.every((id) => hasSeen(seen, id, Date.now()));
+      });
+      await i.until(
+        'nothing is left to do',
+        (s) => s.rotation === null && s.previous.length === 0 && s.pendingRequests === 0,
+      );
+      const rotated = (await recordOf(i)).history.map((h) => h.requestId);
+      expect(new Set(rotated).size).toBe(rotated.length);
+      await expectInvariants(i);
+    },
+  );
 });
 
 async function recordOf(i: Installation): Promise<CredentialRecord> {

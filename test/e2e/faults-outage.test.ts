@@ -1,5 +1,5 @@
 /** The tenant is not there, asks to wait, or answers what it never should: nothing changes, and it heals by itself. */
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { Fault } from '../../src/simulators/mambu/index.js';
 import { startGate } from '../support/gate.js';
 import { installation } from '../support/installation.js';
@@ -142,9 +142,8 @@ it.concurrent('keeps a record of bounded size through an outage of many attempts
   const i = await installation({ onTestFinished, simulator: { tenant: { maintenance: true } } });
   await i.worker();
   await i.request('r-1');
-  await expect
-    .poll(() => requestsTo(i, 'POST', making['create-and-delete'].route).length, { timeout: 20_000 })
-    .toBeGreaterThan(3);
+  const attempts = (): number => requestsTo(i, 'POST', making['create-and-delete'].route).length;
+  await vi.waitFor(() => expect(attempts()).toBeGreaterThan(3), 20_000);
   expect((await i.vault.custody.read(i.credentialId))?.record.intents.length).toBeLessThanOrEqual(1);
   i.simulator.rules.maintenance = false;
   await i.until('version 2', (s) => s.current?.version === 2, 30_000);

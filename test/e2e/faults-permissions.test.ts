@@ -1,5 +1,5 @@
 /** What the tenant does not permit, takes away, or holds against us. */
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { importReplacement } from '../../src/domain/imports.js';
 import { Secret } from '../../src/domain/secret.js';
 import { installation, type Installation } from '../support/installation.js';
@@ -192,7 +192,7 @@ it.concurrent.for(strategies)(
       await i.request(`r-${n}`);
       if (strategy === 'rotation' && n === 1) {
         // It cannot go back: it makes keys until the budget is spent, and publishes the last one when the old key is about to die.
-        await expect.poll(async () => (await i.state()).lockout?.used, { timeout: 20_000 }).toBe(4);
+        await i.until('the budget is spent', (s) => s.lockout?.used === 4);
         break;
       }
       await ended(i, `r-${n}`);

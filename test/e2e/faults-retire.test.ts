@@ -1,5 +1,5 @@
 /** The end of the old key: what a lost, wrong or late answer to its deletion means. */
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { Fault } from '../../src/simulators/mambu/index.js';
 import { installation } from '../support/installation.js';
 import { expectInvariants, isAlive, requestsTo, writesOf } from '../support/invariants.js';
@@ -65,7 +65,7 @@ it.concurrent(
     await i.worker();
     await i.request('r-1');
     await i.until('version 2', (s) => s.current?.version === 2 && s.current.secretKey === 'ok');
-    await expect.poll(() => requestsTo(i, 'POST', '/apikey/rotation')[0]?.decided, { timeout: 10_000 }).toBe(401);
+    await vi.waitFor(() => expect(requestsTo(i, 'POST', '/apikey/rotation')[0]?.decided).toBe(401), 10_000);
     expect(writesOf(i)).toEqual({ 'create-key': 1, 'create-secret': 1 });
     await i.request('r-2');
     await i.until(

@@ -1,5 +1,5 @@
 /** Strategy `rotation`: what becomes of POST /apikey/rotation, which nobody may send twice, when its answer is lost. */
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { Fault } from '../../src/simulators/mambu/index.js';
 import { installation, type Installation, type InstallationOptions } from '../support/installation.js';
 import { expectInvariants, isAlive, requestsTo, writesOf } from '../support/invariants.js';
@@ -135,10 +135,10 @@ it.concurrent(
 it.concurrent('waits for the end of maintenance while it recovers', async ({ onTestFinished }) => {
   const i = await rotating({ onTestFinished });
   i.simulator.faults.add(dropped);
-  i.simulator.faults.add({ match: rotate, action: 'delay', ms: 300, when: 'after' });
+  i.simulator.faults.add({ match: rotate, action: 'delay', ms: 1_000, when: 'after' });
   await i.worker();
   await i.request('r-1');
-  await expect.poll(() => writesOf(i).rotate).toBe(1);
+  await vi.waitFor(() => expect(writesOf(i).rotate).toBe(1), 10_000);
   i.simulator.rules.maintenance = true;
   const parked = await i.until('it waits', (s) => s.rotation?.parked === true);
   expect(parked.rotation).toMatchObject({ recovering: true, lastError: { code: 'KT-PROVIDER-MAINTENANCE' } });

@@ -21,7 +21,9 @@ async function onOwnServer(options: InstallationOptions): Promise<Restartable> {
   const folder = await mkdtemp(join(tmpdir(), 'keyturn-test-temporal-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const dbFilename = join(folder, 'temporal.db');
-  let server = await ownServer({ dbFilename });
+  let server = await ownServer({ dbFilename, keep: true });
+  // Registered first, so that it comes last: client and worker need a server to leave.
+  onTestFinished(() => server.stop());
   const port = Number(server.address.split(':')[1]);
   const i = await installation({ ...options, temporal: server });
   return {
@@ -31,7 +33,7 @@ async function onOwnServer(options: InstallationOptions): Promise<Restartable> {
       await server.ended;
     },
     async restart() {
-      server = await ownServer({ dbFilename, port });
+      server = await ownServer({ dbFilename, port, keep: true });
     },
   };
 }
@@ -63,7 +65,10 @@ it('keeps the instant of death when Temporal dies in the middle of the grace, an
   const { i, kill, restart } = await onOwnServer({ policy: { grace: '6s' } });
   await i.worker();
   await i.request('r-1');
-  const before = await i.until('version 1 is in grace', (s) => s.previous[0]?.retirement === 'in-grace' && s.rotation === null);
+  const before = await i.until(
+    'version 1 is in grace',
+    (s) => s.previous[0]?.retirement === 'in-grace' && s.rotation === null,
+  );
   await kill();
   await restart();
   const after = await i.until('the query answers', () => true);
@@ -105,5 +110,8 @@ it('serves every request that Temporal has acknowledged before it died, and each
   );
   const rotated = record.history.map((h) => h.requestId);
   expect(new Set(rotated).size).toBe(rotated.length);
-  await i.until('nothing is left to do', (s) => s.rotation === null && s.pendingRequests === 0 && s.previous.length === 0);
+  await i.until(
+    'nothing is left to do',
+    (s) => s.rotation === null && s.pendingRequests === 0 && s.previous.length === 0,
+  );
 });

@@ -49,17 +49,20 @@ export function describeCrashes(strategy: Strategy): void {
       await expectMended(i, written(answerLost, sent), oldRemains, context);
     });
 
-    it.concurrent.for(deathsOnTheWire)('in rotate, $what: the next worker ends it as promised', async (death, context) => {
-      const { onTestFinished } = context;
-      const i = await installation({ strategy, onTestFinished });
-      const route = inPlace ? '/apikey/rotation' : '/consumers/{id}/apikeys';
-      i.simulator.faults.add({ match: { method: 'POST', route }, action: 'delay', ms: 1_500, when: death.when });
-      const worker = await workerProcess(i, { onTestFinished });
-      await i.request('r-1');
-      await eventually('the request has arrived', () => requestsTo(i, 'POST', route).length === 1);
-      worker.kill('SIGKILL');
-      await expectMended(i, written(true, true), inPlace, context);
-    });
+    it.concurrent.for(deathsOnTheWire)(
+      'in rotate, $what: the next worker ends it as promised',
+      async (death, context) => {
+        const { onTestFinished } = context;
+        const i = await installation({ strategy, onTestFinished });
+        const route = inPlace ? '/apikey/rotation' : '/consumers/{id}/apikeys';
+        i.simulator.faults.add({ match: { method: 'POST', route }, action: 'delay', ms: 1_500, when: death.when });
+        const worker = await workerProcess(i, { onTestFinished });
+        await i.request('r-1');
+        await eventually('the request has arrived', () => requestsTo(i, 'POST', route).length === 1);
+        worker.kill('SIGKILL');
+        await expectMended(i, written(true, true), inPlace, context);
+      },
+    );
   });
 }
 

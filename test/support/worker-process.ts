@@ -10,10 +10,7 @@ import type { Installation } from './installation.js';
 
 /** A point at which the worker stops itself, once per installation. `before` and `after` mean the write to the store. */
 export type Point =
-  | 'plan'
-  | 'persist'
-  | 'retire'
-  | `${'before' | 'after'}-${'intent' | 'key' | 'verdict' | 'publish' | 'death'}`;
+  'plan' | 'persist' | 'retire' | `${'before' | 'after'}-${'intent' | 'key' | 'verdict' | 'publish' | 'death'}`;
 
 export interface WorkerProcess {
   readonly pid: number;

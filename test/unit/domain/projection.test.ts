@@ -355,7 +355,7 @@ describe('attention', () => {
     expect(of(old())).toEqual(['KT-DIES-EARLY']);
     expect(of(old({ providerDiesAtMs: null, expiresAtMs: t0 + hour }))).toEqual(['KT-DIES-EARLY']);
     expect(of(old({ providerDiesAtMs: t0 + 2 * day }))).toEqual([]);
-    expect(of(old({}, { consumers: [] }))).toEqual([]);
+    expect(of(old({ providerDiesAtMs: t0 + minute }, { consumers: [] }))).toEqual([]);
   });
 
   test('is raised when the budget of invalid-credential calls is spent', () => {

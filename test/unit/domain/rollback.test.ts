@@ -78,6 +78,7 @@ describe('a rollback is refused', () => {
   test('never within grace', () => {
     expect(refusal()).toBeNull();
     expect(refusal(with1(), 1, t0 + graceMs - 1)).toBeNull();
+    expect(refusal(with1({ expiresAtMs: t0 + graceMs }))).toBeNull();
   });
 
   test.each([
