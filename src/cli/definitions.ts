@@ -151,7 +151,7 @@ export const definitions: readonly Definition[] = [
   },
   {
     name: 'reconcile',
-    summary: 'compare provider, store and workflow, and repair what is ours',
+    summary: 'compare provider and store; delete a suspected orphan by name',
     args: [id],
     flags: [
       flag('--dry-run', 'only say what differs'),

@@ -157,12 +157,6 @@ export const errorTable = {
     hint: 'Put the credential back into keyturn.yaml, or close it with `keyturn apply --prune`.',
   },
   'KT-PAUSED': { exit: 5, retryable: false, hint: '`keyturn resume ID`.' },
-  'KT-GAP': {
-    exit: 2,
-    retryable: false,
-    hint: 'Use strategy create-and-delete, set a grace at the tenant, or write `acceptGap: true`.',
-  },
-  'KT-ENTITY-CLOSING': { exit: 5, retryable: true, hint: 'The workflow is closing: `keyturn apply` starts it again.' },
   'KT-INTERRUPTED': {
     exit: 130,
     retryable: true,

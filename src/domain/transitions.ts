@@ -334,9 +334,13 @@ export function killLeaked(record: CredentialRecord): CredentialRecord {
   };
 }
 
+/** When there are too many, a routine request gives way before one that reports a leak. */
 export function keepWaiting(record: CredentialRecord, request: RotationRequest): CredentialRecord {
   if (record.waiting.some((w) => w.requestId === request.requestId)) return record;
-  return { ...record, waiting: [...record.waiting, request].slice(-bounds.waitingRequests) };
+  const waiting = [...record.waiting, request];
+  if (waiting.length <= bounds.waitingRequests) return { ...record, waiting };
+  const routine = waiting.findIndex((w) => w.reason === 'routine');
+  return { ...record, waiting: waiting.toSpliced(Math.max(0, routine), 1) };
 }
 
 export function dropWaiting(record: CredentialRecord, requestId: string): CredentialRecord {

@@ -1,5 +1,5 @@
 /** What the tenant does not permit, takes away, or holds against us. */
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { importReplacement } from '../../src/domain/imports.js';
 import { Secret } from '../../src/domain/secret.js';
 import { installation, type Installation } from '../support/installation.js';
