@@ -44,6 +44,8 @@ export interface RunningEntity {
 const ANSWER_WITHIN_MS = 10_000;
 
 export class KeyturnClient {
+  private readonly underWay = new Set<Promise<unknown>>();
+
   private constructor(
     readonly temporal: Client,
     readonly taskQueue: string,
@@ -206,7 +208,9 @@ export class KeyturnClient {
     }
   }
 
+  /** Calls under way end first, within their deadline: the SDK's own retries would throw from a timer on a closed connection. */
   async close(): Promise<void> {
+    await Promise.allSettled(this.underWay);
     await this.temporal.connection.close();
   }
 
@@ -249,10 +253,14 @@ export class KeyturnClient {
 
   /** Temporal's errors in keyturn's words, and never longer than an operator waits. `credentialId` is for messages. */
   async asked<T>(credentialId: string, ask: () => Promise<T>): Promise<T> {
+    const asking = this.temporal.connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, ask);
+    this.underWay.add(asking);
     try {
-      return await this.temporal.connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, ask);
+      return await asking;
     } catch (error) {
       throw translated(error, credentialId, this.taskQueue);
+    } finally {
+      this.underWay.delete(asking);
     }
   }
 }

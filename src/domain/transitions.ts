@@ -21,6 +21,9 @@ import {
 import type { RotationRequest } from './request.js';
 import { remember } from './seen.js';
 
+/** A record, or the view of one. */
+type Versions = Pick<CredentialRecord, 'versions'>;
+
 export type Transition =
   | { readonly kind: 'next'; readonly record: CredentialRecord }
   | { readonly kind: 'done' }
@@ -316,7 +319,7 @@ export function acknowledged(
  * These versions leaked: they never come back. Those in grace die at once where a newer verified version is current; the current one dies
  * as soon as there is one.
  */
-export function markLeaked(record: CredentialRecord, versions: readonly number[]): CredentialRecord {
+export function markLeaked<R extends Versions>(record: R, versions: readonly number[]): R {
   return killLeaked({
     ...record,
     versions: record.versions.map((v) => (versions.includes(v.version) ? { ...v, leaked: true } : v)),
@@ -324,7 +327,7 @@ export function markLeaked(record: CredentialRecord, versions: readonly number[]
 }
 
 /** Replaced versions that leaked die now, if the current one was seen to work; to be called whenever that becomes true. */
-export function killLeaked(record: CredentialRecord): CredentialRecord {
+export function killLeaked<R extends Versions>(record: R): R {
   if ((currentOf(record)?.verifiedAtMs ?? null) === null) return record;
   return {
     ...record,

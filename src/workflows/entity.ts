@@ -11,9 +11,10 @@ import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair
 import { signalNames } from '../contract.js';
 import { iso } from '../domain/instant.js';
 import type { LaneState, Note } from '../domain/lane.js';
-import { currentOf, type PauseFacts, type RecordView } from '../domain/record.js';
+import { currentOf, type RecordView } from '../domain/record.js';
 import type { Outcome, RotationFinished, RotationRequest, SkipReason } from '../domain/request.js';
 import { mergeSeen, remember } from '../domain/seen.js';
+import { markLeaked } from '../domain/transitions.js';
 import type { CredentialState, StateError } from '../domain/state.js';
 import { stateOf } from '../domain/projection.js';
 import type { Believed } from '../activities/api.js';
@@ -56,11 +57,10 @@ export class Entity {
     this.publish();
   }
 
-  /** A pause or resume counts from its acceptance, before the record has it. Like `see`, where the next publication is about to come anyway: each is an event. */
+  /** Like `see`, where the next publication is about to come anyway: each is an event. */
   take(view: RecordView | null): void {
     if (!view || view.seq < (this.lane.view?.seq ?? 0)) return;
-    const note = this.lane.notes.findLast((n) => n.kind === 'pause' || n.kind === 'resume');
-    this.lane.view = note ? { ...view, paused: note.kind === 'pause' ? pausedBy(note) : null } : view;
+    this.lane.view = this.lane.notes.reduce(accepted, view);
   }
 
   /** Record, policy and Schedule as they are. Trouble is kept in the state, and the lanes wait for it to clear. */
@@ -169,8 +169,18 @@ export class Entity {
   }
 }
 
-function pausedBy({ atMs, by, reason }: Extract<Note, { kind: 'pause' }>): PauseFacts {
-  return { sinceMs: atMs, by, reason };
+/** Pause, resume and leaks count from their acceptance, before the record has them. */
+function accepted(view: RecordView, note: Note): RecordView {
+  switch (note.kind) {
+    case 'pause':
+      return { ...view, paused: view.paused ?? { sinceMs: note.atMs, by: note.by, reason: note.reason } };
+    case 'resume':
+      return { ...view, paused: null };
+    case 'leaked':
+      return markLeaked(view, note.versions);
+    default:
+      return view;
+  }
 }
 
 function dateOf(at: string | null): Date | null {

@@ -203,16 +203,17 @@ export function joinActive(entity: Entity): void {
   }
 }
 
-/** What leaked is what was alive when the request was accepted; before the first load that is not known yet. */
+/** What leaked is what was alive when the request was accepted; before the first load and during a rollback that is not known yet. */
 export function noteLeaks(entity: Entity): void {
   const { lane } = entity;
-  if (!lane.view) return;
+  if (!lane.view || lane.rollback) return;
   const open = lane.queue.filter((q) => !q.leakNoted && q.request.reason === 'compromise');
   for (const { request } of open) {
     const versions = leakedVersions(request, lane.view);
     if (versions.length > 0) lane.notes.push({ kind: 'leaked', versions });
   }
   lane.queue = lane.queue.map((q) => ({ ...q, leakNoted: true }));
+  entity.take(lane.view);
 }
 
 /** What an earlier run had accepted and could not begin, and the attempt that it had planned after a failure. */
@@ -329,6 +330,7 @@ async function rollBack(entity: Entity, job: NonNullable<Entity['lane']['rollbac
     if (kind === 'trouble') entity.inTrouble({ code, message });
     else lane.answered = [...lane.answered, refusedRollback(entity, job.requestId, { code, message })];
   }
+  noteLeaks(entity);
 }
 
 function refusedRollback(entity: Entity, requestId: string, error: StateError): Entity['lane']['answered'][number] {

@@ -186,3 +186,31 @@ it('while paused it is queued with attention, survives a termination, and goes w
   expect(after).toMatchObject({ status: 'idle', previous: [], attention: [] });
   expect(acceptedIds(i)).toEqual([after.current?.keyId]);
 });
+
+it('a version that leaked never comes back: a rollback asked for right after the leak is refused', async () => {
+  const i = await installation({ policy: longGrace });
+  await i.worker();
+  await rotated(i, 2);
+  await i.client.pause(i.credentialId, {});
+  const [, rollback] = await Promise.allSettled([
+    i.request('leak', leak),
+    eventually('it is queued', async () => (await i.state()).pendingRequests === 1).then(() =>
+      i.client.rollback(i.credentialId, {}),
+    ),
+  ]);
+  expect(rollback).toMatchObject({ status: 'rejected', reason: { code: 'KT-ROLLBACK-REFUSED' } });
+  await i.client.resume(i.credentialId, {});
+  const after = await i.until('it has gone', (s) => s.lastRotation?.requestId === 'leak' && s.rotation === null);
+  expect(after).toMatchObject({ previous: [], current: { version: 3 } });
+  expect(acceptedIds(i)).toEqual([after.current?.keyId]);
+});
+
+it('a leak told while a rollback is under way takes the version that came back with it', async () => {
+  const i = await installation({ policy: longGrace });
+  await i.worker();
+  await rotated(i, 2);
+  await Promise.all([i.client.rollback(i.credentialId, {}), i.request('leak', leak)]).catch(() => undefined);
+  const after = await i.until('it has gone', (s) => s.lastRotation?.requestId === 'leak' && s.rotation === null);
+  expect(after.previous).toEqual([]);
+  expect(acceptedIds(i)).toEqual([after.current?.keyId]);
+});

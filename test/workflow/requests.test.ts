@@ -1,0 +1,120 @@
+/** What the entity does with requests, updates and those who wait for an answer. */
+import { describe, expect, it } from 'vitest';
+import { updateNames } from '../../src/contract.js';
+import { entityId, hour, minute, virtualEntity } from '../support/virtual-entity.js';
+
+const update = { requestId: 'u-1', reason: 'routine', source: 'operator' } as const;
+
+describe('one request id, one rotation', () => {
+  it('ignores a duplicate of the rotation in hand, and of one that has ended', async () => {
+    const e = await virtualEntity();
+    const release = e.fake.hold('rotate');
+    await e.request('r-1');
+    await e.request('r-1');
+    expect((await e.state()).pendingRequests).toBe(0);
+    release();
+    await e.temporal.settle();
+    await e.request('r-1');
+    await e.temporal.advance(hour);
+    expect(e.fake.record.history.map((h) => h.requestId)).toEqual(['r-1']);
+  });
+
+  it('lets a routine request join the rotation in hand, and knows it afterwards', async () => {
+    const e = await virtualEntity();
+    const release = e.fake.hold('verify');
+    await e.request('r-1');
+    await e.request('r-2');
+    expect(await e.temporal.update(entityId, updateNames.rotateNow, update)).toEqual({ requestId: 'u-1', position: 0 });
+    release();
+    await e.temporal.settle();
+    for (const id of ['r-1', 'r-2', 'u-1']) await e.request(id);
+    await e.temporal.advance(hour);
+    expect(e.fake.record.history).toHaveLength(1);
+  });
+
+  it('knows the ids after a continue-as-new, and after a run that is new altogether', async () => {
+    const e = await virtualEntity({ maxEvents: 30 });
+    for (const id of ['r-1', 'r-2', 'r-3']) await e.request(id);
+    await e.temporal.cancel(entityId);
+    expect(e.execution.closed).toBe('completed');
+    await e.temporal.start('credential', entityId, { credentialId: 'core' });
+    for (const id of ['r-1', 'r-2', 'r-3', 'r-4']) await e.request(id);
+    await e.temporal.advance(hour);
+    expect(e.fake.record.history.map((h) => h.requestId)).toEqual(['r-4', 'r-3', 'r-2', 'r-1']);
+  });
+});
+
+describe('an update', () => {
+  const refused: readonly [string, unknown, RegExp][] = [
+    [updateNames.rotateNow, {}, /requestId must be a text of 1 to 512 characters/],
+    [updateNames.rotateNow, { ...update, requestId: 'x'.repeat(513) }, /requestId must be a text/],
+    [updateNames.rotateNow, { ...update, reason: 'boredom' }, /reason must be routine or compromise/],
+    [updateNames.rotateNow, { ...update, source: 'rumour' }, /source is not known/],
+    [updateNames.rotateNow, { ...update, leakedVersion: 1.5 }, /leakedVersion must be a whole number/],
+    [updateNames.rollback, {}, /version|there is no/],
+    [updateNames.adopt, { version: 'two' }, /version must be a whole number/],
+  ];
+  it.each(refused)('%s is refused with its reason, and changes nothing', async (name, input, reason) => {
+    const e = await virtualEntity();
+    const before = await e.state();
+    await expect(e.temporal.update(entityId, name, input)).rejects.toThrow(reason);
+    expect(await e.state()).toEqual(before);
+  });
+
+  it('pause skips routine requests and keeps urgent ones until resume', async () => {
+    const e = await virtualEntity();
+    await e.temporal.update(entityId, updateNames.pause, { by: 'me', reason: 'audit' });
+    expect(await e.state()).toMatchObject({ status: 'paused', paused: { by: 'me', reason: 'audit' } });
+    await e.request('r-1');
+    await e.request('leak', { reason: 'compromise' });
+    await e.temporal.advance(hour);
+    expect(await e.state()).toMatchObject({ pendingRequests: 1, current: { version: 1 } });
+    expect((await e.state()).attention.map((a) => a.code)).toContain('KT-PAUSED');
+    expect(e.fake.record.waiting.map((w) => w.requestId)).toEqual(['leak']);
+    await e.temporal.update(entityId, updateNames.resume, {});
+    await e.temporal.advance(minute);
+    expect(e.fake.record.history.map((h) => h.requestId)).toEqual(['leak']);
+    expect(e.fake.record.waiting).toEqual([]);
+  });
+
+  it('pause and resume in one breath leave it working', async () => {
+    const e = await virtualEntity();
+    await e.temporal.update(entityId, updateNames.pause, {});
+    await e.temporal.update(entityId, updateNames.resume, {});
+    await e.request('r-1');
+    expect((await e.state()).current?.version).toBe(2);
+  });
+});
+
+describe('trouble with the store', () => {
+  it('is told by the query, stops all work, and clears by itself', async () => {
+    const e = await virtualEntity();
+    e.fake.fail('plan', { kind: 'trouble', code: 'KT-STORE-BEHIND', message: 'older than what was seen' });
+    e.fake.fail('load', { kind: 'trouble', code: 'KT-STORE-BEHIND', message: 'older than what was seen' });
+    await e.request('r-1');
+    const troubled = await e.state();
+    expect(troubled).toMatchObject({ status: 'needs-operator', attention: [{ code: 'KT-STORE-BEHIND' }] });
+    e.fake.mend();
+    await e.temporal.advance(5 * minute);
+    expect(await e.state()).toMatchObject({ attention: [], current: { version: 2 } });
+  });
+});
+
+it('a requester that is gone harms neither the rotation nor the next one', async () => {
+  const e = await virtualEntity();
+  await e.request('r-1', { replyTo: { workflowId: 'rotate/core/gone' } });
+  await e.request('r-2');
+  expect(e.fake.record.history.map((h) => [h.requestId, h.outcome])).toEqual([
+    ['r-2', 'rotated'],
+    ['r-1', 'rotated'],
+  ]);
+  expect(e.execution.closed).toBeNull();
+});
+
+it('writes search attributes only when they change', async () => {
+  const e = await virtualEntity();
+  const before = e.execution.upserts;
+  await e.request('r-1');
+  // idle to rotating, rotating to retiring.
+  expect(e.execution.upserts - before).toBeLessThanOrEqual(2);
+});
