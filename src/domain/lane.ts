@@ -1,7 +1,7 @@
 /** What the entity carries beside the record: queue, the rotation in hand, notes on their way to the store. Plain JSON, survives continue-as-new. */
 import type { RecordView, RotationPolicy, StepFacts } from './record.js';
-import type { RotationFinished, RotationRequest } from './request.js';
-import type { StateError, StepName } from './state.js';
+import type { RotationRequest } from './request.js';
+import type { RotationFinished, StateError, StepName } from './state.js';
 
 export interface QueuedRequest {
   readonly request: RotationRequest;

@@ -1,5 +1,3 @@
-import type { Attention } from './state.js';
-
 export type RequestReason = 'routine' | 'compromise';
 export type RequestSource = 'schedule' | 'webhook' | 'operator' | 'workflow' | 'expiry';
 
@@ -26,20 +24,3 @@ export type Outcome =
 
 export type SkipReason =
   'duplicate' | 'paused' | 'min-interval' | 'superseded' | 'not-in-config' | 'only-old-versions-leaked';
-
-/** Output of `rotateCredential`; with `requestId` the signal `rotationFinished`. */
-export interface RotationResult {
-  readonly outcome: Outcome;
-  readonly credentialId: string;
-  /** Version that is current when the rotation ended; null while there is none. */
-  readonly version: number | null;
-  readonly keyId: string | null;
-  readonly publishedAt: string | null;
-  readonly skippedBecause?: SkipReason;
-  /** Why it did not end well; secret-free. */
-  readonly error?: { readonly code: string; readonly message: string };
-  readonly attention: readonly Attention[];
-}
-export interface RotationFinished extends RotationResult {
-  readonly requestId: string;
-}

@@ -1,5 +1,5 @@
 /** The public state of a credential: what the query, the CLI and the HTTP API answer. */
-import type { Outcome, RequestReason, RequestSource } from './request.js';
+import type { Outcome, RequestReason, RequestSource, SkipReason } from './request.js';
 
 export type CredentialStatus = 'needs-operator' | 'rotating' | 'paused' | 'retiring' | 'new' | 'idle';
 export type StepName = 'plan' | 'rotate' | 'persist' | 'equip' | 'verify' | 'publish';
@@ -110,4 +110,21 @@ export interface CredentialState {
     readonly asOf: string;
   } | null;
   readonly attention: readonly Attention[];
+}
+
+/** Output of `rotateCredential`; with `requestId` the signal `rotationFinished`. */
+export interface RotationResult {
+  readonly outcome: Outcome;
+  readonly credentialId: string;
+  /** Version that is current when the rotation ended; null while there is none. */
+  readonly version: number | null;
+  readonly keyId: string | null;
+  readonly publishedAt: string | null;
+  readonly skippedBecause?: SkipReason;
+  /** Why it did not end well; secret-free. */
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly attention: readonly Attention[];
+}
+export interface RotationFinished extends RotationResult {
+  readonly requestId: string;
 }

@@ -34,7 +34,8 @@ import { hasSeen } from '../domain/seen.js';
 import { rollbackRefusal } from '../domain/rollback.js';
 import { Entity } from './entity.js';
 import { housekeepingLane } from './housekeepingLane.js';
-import { isHeld, joinActive, noteLeaks, rotationLane } from './rotationLane.js';
+import { isHeld, joinActive, noteLeaks } from './intake.js';
+import { rotationLane } from './rotationLane.js';
 
 const requestRotation = defineSignal<[RotationRequest]>(signalNames.requestRotation);
 const acknowledgeVersion = defineSignal<[Acknowledgement]>(signalNames.acknowledgeVersion);

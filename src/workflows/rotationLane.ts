@@ -1,15 +1,15 @@
 /** The lane that takes one request after the other and runs the rotation. */
-import { metricMeter, uuid4 } from '@temporalio/workflow';
-import { decide, leakedVersions, retryDelayMs } from '../domain/decisions.js';
+import { uuid4 } from '@temporalio/workflow';
+import { retryDelayMs } from '../domain/decisions.js';
 import { renewAtMs } from '../domain/expiry.js';
-import type { ActiveRotation, LaneState, QueuedRequest } from '../domain/lane.js';
+import type { ActiveRotation, LaneState } from '../domain/lane.js';
 import { currentOf, type OperationFacts, type RotationFacts } from '../domain/record.js';
 import type { Outcome, RotationRequest } from '../domain/request.js';
 import { hasSeen } from '../domain/seen.js';
 import type { StateError } from '../domain/state.js';
-import { repeatable } from './activities.js';
 import type { Entity } from './entity.js';
-import { detailsOf } from './failures.js';
+import { count, hasRequest, joinActive, noteLeaks, takeRequest } from './intake.js';
+import { rollBack } from './rollback.js';
 import { rotation, RotationStopped } from './rotation.js';
 import { Adopt, AlreadyEnded, BoundSteps, HandOver, StartOver } from './steps.js';
 
@@ -35,19 +35,21 @@ export async function rotationLane(entity: Entity): Promise<void> {
       continue;
     }
     if (lane.active) await runActive(entity, lane.active);
-    else if (lane.view?.operation) resume(entity, lane.view.operation, []);
+    else if (lane.view?.operation) resume(entity, lane.view.operation);
     else if (lane.rollback) await rollBack(entity, lane.rollback);
-    else if (!(await takeRequest(entity))) {
-      const dueMs = ownDueMs(entity);
-      if (dueMs <= Date.now()) enqueueOwn(entity);
-      else
-        await entity.wait(
-          () => entity.stopping() || hasWork(entity) || ownDueMs(entity) !== dueMs,
-          dueMs,
-          'next rotation of keyturn’s own',
-        );
-    }
+    else await nextRequest(entity);
   }
+}
+
+/** A request that came in, one of keyturn's own that is due, or a wait for either. */
+async function nextRequest(entity: Entity): Promise<void> {
+  const taken = await takeRequest(entity);
+  if (taken === 'done') return;
+  if (taken) return begin(entity, taken);
+  const dueMs = ownDueMs(entity);
+  if (dueMs <= Date.now()) return enqueueOwn(entity);
+  const changed = (): boolean => entity.stopping() || hasWork(entity) || ownDueMs(entity) !== dueMs;
+  await entity.wait(changed, dueMs, 'next rotation of keyturn’s own');
 }
 
 function ownDueMs(entity: Entity): number {
@@ -61,19 +63,7 @@ function retryMs({ lane }: Entity): number {
 
 function hasWork(entity: Entity): boolean {
   const { lane } = entity;
-  return lane.reload || lane.rollback !== null || lane.queue.some((q) => decision(entity, q).do !== 'hold');
-}
-
-function decision(entity: Entity, q: QueuedRequest): ReturnType<typeof decide> {
-  const { view, policy, active } = entity.lane;
-  // Before its plan is in the record an operation cannot have made a key; from then on an answer may be under way.
-  const keyMade = active !== null && (active.step !== 'plan' || view?.operation?.operationId === active.operationId);
-  return decide(q.request, { view, policy, active: active ? { keyMade } : null, nowMs: Date.now() });
-}
-
-/** The request has to wait for a resume, or for the end of the rotation in hand. */
-export function isHeld(entity: Entity, requestId: string): boolean {
-  return entity.lane.queue.some((q) => q.request.requestId === requestId && decision(entity, q).do === 'hold');
+  return lane.reload || lane.rollback !== null || hasRequest(entity);
 }
 
 /** The own timer ahead of the key's end; one request per version, and after a failure the retry. */
@@ -95,67 +85,21 @@ function enqueueOwn(entity: Entity): void {
   const { lane } = entity;
   const current = lane.view ? currentOf(lane.view) : undefined;
   if (lane.retry && retryMs(entity) <= Date.now()) {
-    begin(entity, lane.retry.request, []);
+    begin(entity, lane.retry.request);
   } else if (current) {
     lane.queue.push({ request: expiryRequest(current), acceptedAtMs: Date.now(), leakNoted: true });
   }
 }
 
-/** Takes the first request that does not have to wait. Resolves with whether there was one. */
-async function takeRequest(entity: Entity): Promise<boolean> {
-  const { lane } = entity;
-  const index = lane.queue.findIndex((q) => decision(entity, q).do !== 'hold');
-  const queued = lane.queue[index];
-  if (!queued) return false;
-  const { request } = queued;
-  const decided = decision(entity, queued);
-  lane.queue.splice(index, 1);
-  if (hasSeen(lane.seen, request.requestId, Date.now())) {
-    // Accepted before the record was loaded.
-    waitsNoMore(entity, request);
-    await entity.answerAgain(request);
-    return true;
-  }
-  switch (decided.do) {
-    case 'rotate':
-      begin(entity, request, []);
-      return true;
-    case 'skip':
-      if (request.source === 'schedule') lane.reload = true;
-      count(entity, request, 'skipped');
-      waitsNoMore(entity, request);
-      await entity.answer(request, 'skipped', { because: decided.because });
-      return true;
-    case 'kill-old':
-      waitsNoMore(entity, request);
-      await entity.answer(request, 'skipped', { because: 'only-old-versions-leaked' });
-      return true;
-    case 'join':
-    case 'hold':
-      lane.queue.splice(index, 0, queued);
-      return false;
-    default:
-      return decided satisfies never;
-  }
-}
-
-/** A rotation drops its own request from the record's list of those that wait; a request that comes to nothing is dropped here. */
-function waitsNoMore({ lane }: Entity, { requestId }: RotationRequest): void {
-  const noted = lane.notes.some((n) => n.kind === 'waiting' && n.request.requestId === requestId);
-  if (noted || lane.view?.waiting.some((w) => w.requestId === requestId))
-    lane.notes.push({ kind: 'seen', requestId, atMs: Date.now() });
-}
-
-function begin(entity: Entity, request: RotationRequest, joined: readonly RotationRequest[]): void {
-  const nowMs = Date.now();
-  setActive(entity, { operationId: uuid4(), request, joined, startedAtMs: nowMs });
+function begin(entity: Entity, request: RotationRequest): void {
+  setActive(entity, { operationId: uuid4(), request, joined: [], startedAtMs: Date.now() });
 }
 
 /** An operation that the record knows to be open goes on under its own id. */
-function resume(entity: Entity, operation: OperationFacts, joined: readonly RotationRequest[]): void {
+function resume(entity: Entity, operation: OperationFacts): void {
   const { operationId, request, startedAtMs } = operation;
   entity.lane.queue = entity.lane.queue.filter((q) => q.request.requestId !== request.requestId);
-  setActive(entity, { operationId, request, joined, startedAtMs });
+  setActive(entity, { operationId, request, joined: [], startedAtMs });
 }
 
 function setActive(
@@ -179,41 +123,6 @@ function setActive(
   entity.lane.active = fresh;
   joinActive(entity);
   entity.publish();
-}
-
-/** Requests that the rotation in hand serves join it, as it begins or as they arrive; a compromise that it does not serve hurries it. */
-export function joinActive(entity: Entity): void {
-  const { lane } = entity;
-  const { active } = lane;
-  if (!active) return;
-  for (const q of [...lane.queue]) {
-    const decided = decision(entity, q).do;
-    if (decided === 'join') {
-      lane.queue.splice(lane.queue.indexOf(q), 1);
-      const compromise = q.request.reason === 'compromise' || lane.active?.request.reason === 'compromise';
-      const now = lane.active ?? active;
-      lane.active = {
-        ...now,
-        request: compromise ? { ...now.request, reason: 'compromise' } : now.request,
-        joined: [...now.joined, q.request],
-      };
-    } else if (q.request.reason === 'compromise' && decided === 'hold') {
-      lane.active = { ...(lane.active ?? active), preempted: true };
-    }
-  }
-}
-
-/** What leaked is what was alive when the request was accepted; before the first load and during a rollback that is not known yet. */
-export function noteLeaks(entity: Entity): void {
-  const { lane } = entity;
-  if (!lane.view || lane.rollback) return;
-  const open = lane.queue.filter((q) => !q.leakNoted && q.request.reason === 'compromise');
-  for (const { request } of open) {
-    const versions = leakedVersions(request, lane.view);
-    if (versions.length > 0) lane.notes.push({ kind: 'leaked', versions });
-  }
-  lane.queue = lane.queue.map((q) => ({ ...q, leakNoted: true }));
-  entity.take(lane.view);
 }
 
 /** What an earlier run had accepted and could not begin, and the attempt that it had planned after a failure. */
@@ -255,7 +164,7 @@ async function runActive(entity: Entity, active: ActiveRotation): Promise<void> 
           leakNoted: true,
         })),
       );
-      return resume(entity, error.operation, []);
+      return resume(entity, error.operation);
     }
     if (!(error instanceof RotationStopped)) throw error;
     try {
@@ -302,47 +211,4 @@ function nextAttempt(
 ): LaneState['retry'] {
   const again = (outcome === 'failed' || outcome === 'rolled-back') && error !== null && !needsHands.has(error.code);
   return again ? { request, failures, atMs: endedAtMs + retryDelayMs(failures) } : null;
-}
-
-/** `keyturn_rotations_total` of the worker's metrics; not counted again on replay. */
-function count(entity: Entity, { reason, source }: RotationRequest, outcome: string): void {
-  const { credentialId: credential } = entity.lane;
-  metricMeter
-    .createCounter('keyturn_rotations', '', 'Rotations that have ended.')
-    .add(1, { credential, outcome, reason, source });
-}
-
-/** Checked at acceptance; the record decides for good. */
-async function rollBack(entity: Entity, job: NonNullable<Entity['lane']['rollback']>): Promise<void> {
-  const { lane } = entity;
-  try {
-    const input = { ...entity.believed(), operationId: `rollback/${job.requestId}`, ...job };
-    const view = await repeatable(`roll back to version ${job.toVersion}`).rollback(input);
-    lane.rollback = null;
-    entity.see(view);
-  } catch (error) {
-    const { kind, code, message } = detailsOf(error);
-    if (kind === 'transient') {
-      await entity.wait(() => entity.stopping(), Date.now() + 2_000, 'rollback again');
-      return;
-    }
-    lane.rollback = null;
-    if (kind === 'trouble') entity.inTrouble({ code, message });
-    else lane.answered = [...lane.answered, refusedRollback(entity, job.requestId, { code, message })];
-  }
-  noteLeaks(entity);
-}
-
-function refusedRollback(entity: Entity, requestId: string, error: StateError): Entity['lane']['answered'][number] {
-  const { lane } = entity;
-  return {
-    requestId,
-    outcome: 'failed',
-    credentialId: lane.credentialId,
-    version: null,
-    keyId: null,
-    publishedAt: null,
-    error,
-    attention: [],
-  };
 }

@@ -58,11 +58,18 @@ export function leaks(surfaces: readonly Surface[], values: readonly string[]): 
 
 export const textSurface = (name: string, text: string): Surface => ({ name, bytes: Buffer.from(text) });
 
-/** Every file below a folder, byte by byte. */
+/** Every file below a folder, byte by byte; one that has gone meanwhile (a database's journal) left nothing. */
 export async function fileSurfaces(folder: string): Promise<readonly Surface[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return Promise.all(files.map(async (file) => ({ name: file.slice(folder.length), bytes: await readFile(file) })));
+  const surfaces = files.map(async (file) => {
+    const bytes = await readFile(file).catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
+      throw error;
+    });
+    return { name: file.slice(folder.length), bytes };
+  });
+  return Promise.all(surfaces);
 }
 
 /** The whole history of every workflow of the namespace, payloads opened. */

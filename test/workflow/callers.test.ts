@@ -1,7 +1,7 @@
 /** The workflows around the entity: rotateCredential and makeApiRequest. */
 import type { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { failureTypes, workflowNames, type RotationFinished } from '../../src/contract.js';
+import { failureTypes, signalNames, workflowNames, type RotationFinished } from '../../src/contract.js';
 import type { RequestActivities, StepFailureDetails } from '../../src/activities/api.js';
 import { entityId, hour, minute, second, virtualEntity } from '../support/virtual-entity.js';
 import { VirtualTemporal } from '../support/virtual-time.js';
@@ -39,6 +39,31 @@ describe('rotateCredential', () => {
     expect(e.fake.record.history).toHaveLength(1);
   });
 
+  it('answers those who have joined, though the entity has continued as new many times since', async () => {
+    const known = new Set<string>();
+    const e = await virtualEntity({
+      maxEvents: 60,
+      requests: {
+        requestRotation: async ({ request }) => {
+          if (!known.has(request.requestId)) e.temporal.post(entityId, signalNames.requestRotation, request);
+          known.add(request.requestId);
+        },
+      },
+    });
+    e.fake.fail('verify');
+    const asked = [];
+    for (const requestId of ['r-1', 'r-2']) {
+      const input = { credentialId: 'core', requestId };
+      asked.push(await e.temporal.start(workflowNames.rotateCredential, `rotate/core/${requestId}`, input));
+    }
+    await e.temporal.advance(30 * minute);
+    expect(e.execution.runs).toBeGreaterThan(2);
+    e.fake.mend();
+    await e.temporal.advance(minute);
+    expect(asked.map((a) => a.result)).toMatchObject([{ outcome: 'rotated' }, { outcome: 'rotated' }]);
+    expect(e.fake.record.history).toHaveLength(1);
+  });
+
   it('ends as pending after its time-out, and the rotation goes on', async () => {
     const e = await virtualEntity();
     e.fake.fail('verify');
@@ -59,7 +84,7 @@ describe('rotateCredential', () => {
     const e = await virtualEntity({
       requests: {
         requestRotation: async ({ request }) => {
-          if (lost.left-- <= 0) e.temporal.post(entityId, 'requestRotation', request);
+          if (lost.left-- <= 0) e.temporal.post(entityId, signalNames.requestRotation, request);
         },
       },
     });
