@@ -4,7 +4,7 @@ import type { ActiveRotation } from '../domain/lane.js';
 import type { StepInput } from './api.js';
 import type { Engine } from './engine.js';
 import { stop } from './failures.js';
-import { keepAnswer } from './rotate.js';
+import { keepAnswer } from './answers.js';
 
 /** Reads the pending version back from the store and compares; writes an answer first that the store could not take when it came. */
 export async function persist(

@@ -12,7 +12,7 @@ import { close as closeTransition, dropPending } from '../domain/transitions.js'
 import type { StepInput } from './api.js';
 import { isProviderFailure, type Engine, type Working } from './engine.js';
 import { describe, StepFailure } from './failures.js';
-import { foldLateAnswers } from './rotate.js';
+import { foldLateAnswers } from './answers.js';
 import { settleStrangers, withDebt } from './strangers.js';
 
 /** Undo of `rotate`: the new key dies, or becomes a debt; what a lost answer may have left is settled. Idempotent. */
