@@ -12,7 +12,11 @@ import type { CredentialState } from '../../src/contract.js';
 import { createKeyFile } from '../../src/custody/key-file.js';
 import { firstRecord } from '../../src/domain/imports.js';
 import { Secret } from '../../src/domain/secret.js';
-import { startMambuSimulator, type MambuSimulator, type MambuSimulatorOptions } from '../../src/simulators/mambu/index.js';
+import {
+  startMambuSimulator,
+  type MambuSimulator,
+  type MambuSimulatorOptions,
+} from '../../src/simulators/mambu/index.js';
 import { temporalTarget } from '../../src/temporal.js';
 import { startWorker, type RunningWorker } from '../../src/worker.js';
 import { sharedServer } from './temporal.js';
@@ -30,7 +34,14 @@ export interface InstallationOptions {
 }
 
 /** Waits that are minutes in earnest and need not be here. */
-const shortTiming = { sendWithin: '2s', httpTimeout: '2s', skew: '200ms', verifyAgainAfter: '1s', propagation: '0s', observe: '0s' };
+const shortTiming = {
+  sendWithin: '2s',
+  httpTimeout: '2s',
+  skew: '200ms',
+  verifyAgainAfter: '1s',
+  propagation: '0s',
+  observe: '0s',
+};
 const shortPolicy = { grace: '1s', refreshWithin: '1s', minInterval: '0s', activationLag: '0s' };
 
 let counter = 0;
@@ -92,10 +103,17 @@ export async function installation(options: InstallationOptions = {}): Promise<I
   const vault = await openVault(config);
   onTestFinished(() => vault.close());
   await importSeeded(vault, config, credentialId, seeded);
-  const client = await KeyturnClient.connect({ connection: { address: server.address }, namespace: server.namespace, taskQueue });
+  const client = await KeyturnClient.connect({
+    connection: { address: server.address },
+    namespace: server.namespace,
+    taskQueue,
+  });
   onTestFinished(() => client.close());
   onTestFinished(async () => {
-    await client.handle(credentialId).terminate('end of test').catch(() => undefined);
+    await client
+      .handle(credentialId)
+      .terminate('end of test')
+      .catch(() => undefined);
   });
 
   const state = (): Promise<CredentialState> => client.state(credentialId);
@@ -150,7 +168,10 @@ export async function importSeeded(
     nowMs: Date.now(),
   });
   const fields = { apiKey, secretKey: new Secret(seeded.secretKey) };
-  await vault.custody.create(credentialId, { record, shelf: { versions: { '1': { keyId: seeded.keyId, fields } }, intents: {} } });
+  await vault.custody.create(credentialId, {
+    record,
+    shelf: { versions: { '1': { keyId: seeded.keyId, fields } }, intents: {} },
+  });
 }
 
 export function sha256(value: string): string {
