@@ -1,7 +1,7 @@
 import type { Opened } from '../custody/custody.js';
 import { currentOf, type CredentialRecord, type DebtFacts } from '../domain/record.js';
 import { strangers } from '../domain/recovery.js';
-import { addDebt } from '../domain/transitions.js';
+import { addDebt, newDebt } from '../domain/transitions.js';
 import type { Engine, Working } from './engine.js';
 import { takeInventory } from './plan.js';
 
@@ -43,15 +43,5 @@ export function withDebt(
 ): CredentialRecord {
   const identity = currentOf(record)?.identity;
   if (!identity) return record;
-  const debt: DebtFacts = {
-    kind,
-    version: null,
-    keyId,
-    sinceMs: nowMs,
-    attempts: 0,
-    nextAttemptAtMs: nowMs,
-    lastError: null,
-    identity,
-  };
-  return { ...record, debts: addDebt(record.debts, debt) };
+  return { ...record, debts: addDebt(record.debts, newDebt(kind, keyId, identity, nowMs)) };
 }

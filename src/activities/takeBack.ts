@@ -1,14 +1,7 @@
-import {
-  currentOf,
-  pendingOf,
-  type CapabilityLost,
-  type CredentialRecord,
-  type RecordView,
-  type RotationFacts,
-} from '../domain/record.js';
+import { currentOf, pendingOf, type CapabilityLost, type RecordView, type RotationFacts } from '../domain/record.js';
 import { compensate } from '../domain/intents.js';
 import { fencedAtMs } from '../domain/recovery.js';
-import { close as closeTransition, dropPending } from '../domain/transitions.js';
+import { abandonPending, close as closeTransition, dropPending } from '../domain/transitions.js';
 import type { StepInput } from './api.js';
 import { isProviderFailure, type Engine, type Working } from './engine.js';
 import { describe, StepFailure } from './failures.js';
@@ -57,7 +50,7 @@ async function tryToRemove(engine: Engine, w: Working, version: number, operatio
 export async function giveUpKey(engine: Engine, input: StepInput): Promise<RecordView> {
   const w = await engine.open(input);
   const opened = await engine.change(w.credentialId, (record) =>
-    record.operation?.operationId === input.operationId ? withoutPending(record, engine.now()) : record,
+    record.operation?.operationId === input.operationId ? abandonPending(record, engine.now()) : record,
   );
   return engine.view(w.config, opened.record);
 }
@@ -89,21 +82,12 @@ export async function close(
   }
   const closed = await engine.apply(input.credentialId, (record) =>
     closeTransition(
-      mine ? withoutPending(record, nowMs) : record,
+      mine ? abandonPending(record, nowMs) : record,
       { ...input.rotation, version: currentOf(record)?.version ?? null, endedAtMs: nowMs },
       lost,
     ),
   );
   return engine.viewWithout(input.credentialId, closed.record);
-}
-
-/** A key that was made and can no longer be published must not linger as pending: it is a debt. */
-function withoutPending(record: CredentialRecord, nowMs: number): CredentialRecord {
-  const pending = pendingOf(record);
-  if (!pending) return record;
-  const shared = record.versions.some((v) => v.version !== pending.version && v.keyId === pending.keyId);
-  const dropped = dropPending(record, null);
-  return shared ? dropped : withDebt(dropped, 'orphan', pending.keyId, nowMs);
 }
 
 /** Whatever a lost answer may have left becomes a debt before the intents go; a listing that is not to be had now leaves a suspicion. */

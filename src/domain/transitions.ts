@@ -14,6 +14,7 @@ import {
   type IntentFacts,
   type OperationFacts,
   type PauseFacts,
+  type ProviderIdentity,
   type RetirementFacts,
   type RotationFacts,
   type VersionFacts,
@@ -211,17 +212,7 @@ export function abandonPending(record: CredentialRecord, nowMs: number): Credent
   if (!pending) return record;
   const { version, keyId, identity } = pending;
   const shared = record.versions.some((v) => v !== pending && v.keyId === keyId);
-  const orphan: DebtFacts = {
-    kind: 'orphan',
-    version,
-    keyId,
-    sinceMs: nowMs,
-    attempts: 0,
-    nextAttemptAtMs: nowMs,
-    lastError: null,
-    identity,
-  };
-  return dropPending(record, shared ? null : orphan);
+  return dropPending(record, shared ? null : newDebt('orphan', keyId, identity, nowMs, version));
 }
 
 /** The operation ends without a new current version. */
@@ -284,6 +275,17 @@ export function destroy(
 }
 
 /** One debt per key and kind; certainty replaces suspicion, never the other way round. */
+/** A debt that is due at once. */
+export function newDebt(
+  kind: DebtFacts['kind'],
+  keyId: string,
+  identity: ProviderIdentity,
+  nowMs: number,
+  version: number | null = null,
+): DebtFacts {
+  return { kind, version, keyId, sinceMs: nowMs, attempts: 0, nextAttemptAtMs: nowMs, lastError: null, identity };
+}
+
 export function addDebt(debts: readonly DebtFacts[], debt: DebtFacts): readonly DebtFacts[] {
   const sameKey = debts.filter((d) => d.keyId === debt.keyId);
   const suspicion = debt.kind === 'suspected-orphan';
