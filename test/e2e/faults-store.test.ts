@@ -5,6 +5,9 @@ import { temporalTarget } from '../../src/temporal.js';
 import { openFlakyVault, type Outage } from '../support/flaky-vault.js';
 import { installation, type Installation, type InstallationOptions } from '../support/installation.js';
 import { expectInvariants, writesOf } from '../support/invariants.js';
+import { quietRuntime } from '../support/quiet-runtime.js';
+
+quietRuntime();
 
 const strategies = ['create-and-delete', 'rotation'] as const;
 const makes = { 'create-and-delete': 'create-key', rotation: 'rotate' } as const;

@@ -6,6 +6,9 @@ import type { cutOver, CutOverResult } from '../../examples/foreign-workflow/wor
 import { branches, start } from '../../examples/consumer.js';
 import { hideAmbientTemporal } from '../support/cli.js';
 import { installation, type Installation } from '../support/installation.js';
+import { quietRuntime } from '../support/quiet-runtime.js';
+
+quietRuntime();
 
 let code: string;
 

@@ -19,6 +19,7 @@ import {
 } from '../../src/simulators/mambu/index.js';
 import { temporalTarget } from '../../src/temporal.js';
 import { startWorker, type RunningWorker } from '../../src/worker.js';
+import { quietRuntime } from './quiet-runtime.js';
 import { sharedServer } from './temporal.js';
 
 export interface InstallationOptions {
@@ -128,6 +129,7 @@ export async function installation(options: InstallationOptions = {}): Promise<I
     config: () => loadConfig(configFile),
     state,
     async worker() {
+      quietRuntime();
       const current = await loadConfig(configFile);
       const running = await startWorker({ config: current, target: temporalTarget(current, { ignoreAmbient: true }) });
       onTestFinished(() => running.stop());
