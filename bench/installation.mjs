@@ -7,10 +7,9 @@ import { performance } from 'node:perf_hooks';
 import pino from 'pino';
 import { stringify } from 'yaml';
 import { KeyturnClient } from '../dist/client.js';
-import { openVault } from '../dist/compose.js';
+import { openVault, sealFirstKey } from '../dist/compose.js';
 import { loadConfig, resolveSecret } from '../dist/config.js';
 import { createKeyFile } from '../dist/custody/key-file.js';
-import { firstRecord } from '../dist/domain/imports.js';
 import { Secret } from '../dist/domain/secret.js';
 import { startServer } from '../dist/http/server.js';
 import { startMambuSimulator } from '../dist/simulators/mambu/index.js';
@@ -52,17 +51,8 @@ export async function openBenchInstallation(temporal, policy, { worker: withWork
   await createKeyFile(join(directory, 'key'));
   const config = await loadConfig(configFile);
   const vault = await openVault(config);
-  const apiKey = new Secret(seeded.apiKey);
-  const { baseUrl } = config.credentials.get(credentialId);
-  const record = firstRecord(credentialId, await vault.custody.installationId(), {
-    keyId: seeded.keyId,
-    fingerprint: await vault.custody.fingerprint(apiKey),
-    identity: { provider: 'mambu', baseUrl, account: seeded.consumerId, strategy: 'create-and-delete' },
-    secretKey: 'ok',
-    nowMs: Date.now(),
-  });
-  const values = { keyId: seeded.keyId, fields: { apiKey, secretKey: new Secret(seeded.secretKey) } };
-  await vault.custody.create(credentialId, { record, shelf: { versions: { 1: values }, intents: {} } });
+  const fields = { apiKey: new Secret(seeded.apiKey), secretKey: new Secret(seeded.secretKey) };
+  await sealFirstKey(vault, config.credentials.get(credentialId), { keyId: seeded.keyId, fields });
   const target = temporalTarget(config, { ignoreAmbient: true });
   const client = await KeyturnClient.connect({
     connection: target.connection,

@@ -1,6 +1,6 @@
 /** Puts an installation together from its configuration: store, custody, budget, providers. Used by worker, CLI and server only. */
 import { statSync } from 'node:fs';
-import { loadConfig, resolveSecret, type Config } from './config.js';
+import { loadConfig, resolveSecret, type Config, type CredentialConfig } from './config.js';
 import { createAccessLog, type AccessLog } from './custody/access.js';
 import type { Custody, Lockout } from './custody/custody.js';
 import { readKeyFile } from './custody/key-file.js';
@@ -8,9 +8,10 @@ import { createLockout } from './custody/lockout.js';
 import { openCustody } from './custody/open.js';
 import { createScrubber, type Scrubber } from './custody/scrub.js';
 import { KeyturnError } from './domain/errors.js';
+import { firstRecord } from './domain/imports.js';
 import { createHttpClient, type HttpClient } from './providers/http.js';
 import { mambuProvider } from './providers/mambu/provider.js';
-import type { Provider } from './providers/provider.js';
+import type { CredentialValues, Provider } from './providers/provider.js';
 import { openFileStore } from './stores/file.js';
 import type { Store } from './stores/store.js';
 
@@ -45,6 +46,27 @@ export function providers(): (name: string) => Provider {
       );
     return provider;
   };
+}
+
+/** Seals a key as version 1 without asking the provider: for set-ups that have just made it. @throws KeyturnError KT-ALREADY-IMPORTED */
+export async function sealFirstKey(
+  { custody }: Pick<Vault, 'custody'>,
+  credential: CredentialConfig,
+  values: CredentialValues,
+): Promise<void> {
+  const { credentialId, settings } = credential;
+  const provider = providers()(credential.provider);
+  const [main = ''] = Object.keys(provider.secretFields);
+  const value = values.fields[main];
+  if (!value) throw new KeyturnError('KT-INPUT', `${main} is missing`);
+  const record = firstRecord(credentialId, await custody.installationId(), {
+    keyId: values.keyId,
+    fingerprint: await custody.fingerprint(value),
+    identity: provider.identity(settings),
+    secretKey: values.fields['secretKey'] ? 'ok' : null,
+    nowMs: Date.now(),
+  });
+  await custody.create(credentialId, { record, shelf: { versions: { '1': values }, intents: {} } });
 }
 
 export function httpClient(): HttpClient {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { KeyturnClient } from '../client.js';
-import { openVault, type Vault } from '../compose.js';
+import { openVault, sealFirstKey, type Vault } from '../compose.js';
 import { loadConfig, resolveSecret, type Config } from '../config.js';
 import {
   credentialWorkflowId,
@@ -20,7 +20,6 @@ import {
 } from '../contract.js';
 import { createKeyFile } from '../custody/key-file.js';
 import { KeyturnError } from '../domain/errors.js';
-import { firstRecord } from '../domain/imports.js';
 import { Secret } from '../domain/secret.js';
 import { startServer } from '../http/server.js';
 import { sendWebhook, startMambuSimulator, type MambuSimulator } from '../simulators/mambu/index.js';
@@ -167,20 +166,10 @@ async function rotateOnce(options: DemoOptions, stage: Stage): Promise<DemoResul
 }
 
 async function importKey(vault: Vault, config: Config, seeded: MambuSimulator['seeded'][number]): Promise<void> {
-  const baseUrl = config.credentials.get(CREDENTIAL)?.baseUrl ?? '';
-  const apiKey = new Secret(seeded.apiKey);
-  const record = firstRecord(CREDENTIAL, await vault.custody.installationId(), {
-    keyId: seeded.keyId,
-    fingerprint: await vault.custody.fingerprint(apiKey),
-    identity: { provider: 'mambu', baseUrl, account: seeded.consumerId, strategy: 'create-and-delete' },
-    secretKey: 'ok',
-    nowMs: Date.now(),
-  });
-  const fields = { apiKey, secretKey: new Secret(seeded.secretKey) };
-  await vault.custody.create(CREDENTIAL, {
-    record,
-    shelf: { versions: { '1': { keyId: seeded.keyId, fields } }, intents: {} },
-  });
+  const credential = config.credentials.get(CREDENTIAL);
+  if (!credential) throw new KeyturnError('KT-INTERNAL', 'the demo has no credential');
+  const fields = { apiKey: new Secret(seeded.apiKey), secretKey: new Secret(seeded.secretKey) };
+  await sealFirstKey(vault, credential, { keyId: seeded.keyId, fields });
 }
 
 async function until(

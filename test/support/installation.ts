@@ -6,11 +6,10 @@ import { join } from 'node:path';
 import { onTestFinished as onThisTestFinished } from 'vitest';
 import { stringify } from 'yaml';
 import { KeyturnClient } from '../../src/client.js';
-import { openVault, type Vault } from '../../src/compose.js';
+import { openVault, sealFirstKey, type Vault } from '../../src/compose.js';
 import { loadConfig, type Config } from '../../src/config.js';
 import type { CredentialState } from '../../src/contract.js';
 import { createKeyFile } from '../../src/custody/key-file.js';
-import { firstRecord } from '../../src/domain/imports.js';
 import { Secret } from '../../src/domain/secret.js';
 import {
   startMambuSimulator,
@@ -160,20 +159,8 @@ export async function importSeeded(
 ): Promise<void> {
   const entry = config.credentials.get(credentialId);
   if (!entry) throw new Error('the credential is not in the configuration');
-  const apiKey = new Secret(seeded.apiKey);
-  const settings = entry.settings as { strategy: string; consumerId: string };
-  const record = firstRecord(credentialId, await vault.custody.installationId(), {
-    keyId: seeded.keyId,
-    fingerprint: await vault.custody.fingerprint(apiKey),
-    identity: { provider: 'mambu', baseUrl: entry.baseUrl, account: settings.consumerId, strategy: settings.strategy },
-    secretKey: 'ok',
-    nowMs: Date.now(),
-  });
-  const fields = { apiKey, secretKey: new Secret(seeded.secretKey) };
-  await vault.custody.create(credentialId, {
-    record,
-    shelf: { versions: { '1': { keyId: seeded.keyId, fields } }, intents: {} },
-  });
+  const fields = { apiKey: new Secret(seeded.apiKey), secretKey: new Secret(seeded.secretKey) };
+  await sealFirstKey(vault, entry, { keyId: seeded.keyId, fields });
 }
 
 export function sha256(value: string): string {
