@@ -235,13 +235,14 @@ export class BoundSteps implements Steps {
 
   private async park(attempts: number, retryAfterMs: number | undefined): Promise<void> {
     const wantedMs = this.now() + parkDelayMs(attempts, retryAfterMs);
-    const atMs = Math.min(wantedMs, Math.max(this.now() + 250, this.lastSafeMs()));
+    const safeMs = this.lastSafeMs();
+    const atMs = safeMs > this.now() ? Math.min(wantedMs, safeMs) : wantedMs;
     this.patch({ parked: true, nextAttemptAtMs: atMs });
     await this.pause(atMs, 'next attempt');
     this.refuseIfPreempted();
   }
 
-  /** Before this instant the verdict on the new key has to be had, where the provider ends the old one. */
+  /** At this instant the verdict on the new key has to be had, where the provider ends the old one: no attempt is planned across it. */
   private lastSafeMs(): number {
     const { view } = this.entity.lane;
     const current = view ? currentOf(view) : undefined;
