@@ -56,12 +56,12 @@ it('two at once are one, and a rotation asked for meanwhile comes after it', asy
   const i = await installation({ policy: { grace: '1h' } });
   await i.worker();
   await rotated(i, 2);
-  const answers = await Promise.allSettled([
-    i.client.rollback(i.credentialId, {}),
-    i.client.rollback(i.credentialId, {}),
-    i.request('after-it'),
-  ]);
-  expect(answers.filter((a) => a.status === 'fulfilled').length).toBeGreaterThanOrEqual(2);
+  const two = [i.client.rollback(i.credentialId, {}), i.client.rollback(i.credentialId, {})];
+  // Asked for once one of them is accepted: before that a rotation would refuse them.
+  await Promise.any(two);
+  await i.request('after-it');
+  const answers = await Promise.allSettled(two);
+  expect(answers.some((a) => a.status === 'fulfilled')).toBe(true);
   const last = await i.until('the rotation has ended', (s) => s.lastRotation?.requestId === 'after-it');
   expect(last.current?.version).toBe(4);
   expect(keysMade(i)).toBe(2);
