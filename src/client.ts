@@ -42,6 +42,7 @@ export interface RunningEntity {
 
 /** How long a query or update may wait for a worker. */
 const ANSWER_WITHIN_MS = 10_000;
+const WORKER_SHOWS_WITHIN_MS = 3_000;
 
 export class KeyturnClient {
   private readonly underWay = new Set<Promise<unknown>>();
@@ -141,12 +142,19 @@ export class KeyturnClient {
     return { workflowId: credentialWorkflowId(credentialId) };
   }
 
-  /** Update, with start: answers with the place in the queue. */
+  /**
+   * Update, with start: answers with the place in the queue. Nothing is sent where no worker polls: Temporal would keep the request and the
+   * rotation would happen later, although this call has failed.
+   * @throws KeyturnError KT-NO-WORKER
+   */
   async rotateNow(
     credentialId: string,
     request: Omit<RotationRequest, 'requestId'> & { readonly requestId?: string },
   ): Promise<RotateNowResult> {
     const full: RotationRequest = { ...request, requestId: request.requestId ?? `operator/${randomUUID()}` };
+    if (!(await this.hasWorkerWithin(WORKER_SHOWS_WITHIN_MS))) {
+      throw new KeyturnError('KT-NO-WORKER', `no worker polls task queue ${this.taskQueue}: nothing was asked for`);
+    }
     return this.asked(credentialId, () =>
       this.temporal.workflow.executeUpdateWithStart(updateNames.rotateNow, {
         args: [full],
@@ -251,6 +259,16 @@ export class KeyturnClient {
     return (described.pollers ?? []).length > 0;
   }
 
+  /** A worker that has just started shows up as a poller a moment later. */
+  private async hasWorkerWithin(ms: number): Promise<boolean> {
+    const deadlineMs = Date.now() + ms;
+    while (!(await this.hasWorker())) {
+      if (Date.now() >= deadlineMs) return false;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return true;
+  }
+
   /** Temporal's errors in keyturn's words, and never longer than an operator waits. `credentialId` is for messages. */
   async asked<T>(credentialId: string, ask: () => Promise<T>): Promise<T> {
     const asking = this.temporal.connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, ask);
@@ -296,7 +314,9 @@ function translated(error: unknown, credentialId: string, taskQueue: string): un
   const late =
     grpc?.code === 4 ||
     grpc?.code === 1 ||
-    (error instanceof Error && /deadline|no poller|workflow task/i.test(error.message));
+    // 9, failed precondition: the server knows of no poller.
+    grpc?.code === 9 ||
+    (error instanceof Error && /deadline|workflow task/i.test(error.message));
   if (late) return new KeyturnError('KT-NO-WORKER', `no worker answers on task queue ${taskQueue}`);
   if (grpc) return new KeyturnError('KT-TEMPORAL-UNREACHABLE', 'Temporal does not answer');
   return error;

@@ -1,10 +1,10 @@
 /** The Temporal worker: workflows from the prebuilt bundle, activities over an opened installation. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Client, ScheduleNotFoundError } from '@temporalio/client';
+import { Client, ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/index.js';
-import type { ActivityDeps } from './activities/deps.js';
+import type { ActivityDeps, ScheduleFacts } from './activities/deps.js';
 import { httpClient, liveConfig, openVault, providers, type Vault } from './compose.js';
 import type { Config } from './config.js';
 import { scheduleId, searchAttributes } from './contract.js';
@@ -45,7 +45,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     http,
     clock: Date,
     config: liveConfig(config, options.onConfigError ?? (() => undefined)),
-    nextScheduledMs: (credentialId) => nextScheduledMs(client, credentialId),
+    schedule: (credentialId) => scheduleFacts(client, credentialId),
     searchAttributes: () =>
       config.temporal.searchAttributes === 'off'
         ? Promise.resolve([])
@@ -105,13 +105,31 @@ function workflowBundle(): { codePath: string } {
   return { codePath };
 }
 
-async function nextScheduledMs(client: Client, credentialId: string): Promise<number | null> {
+async function scheduleFacts(client: Client, credentialId: string): Promise<ScheduleFacts> {
   try {
-    const described = await client.schedule.getHandle(scheduleId(credentialId)).describe();
-    return described.state.paused ? null : (described.info.nextActionTimes[0]?.getTime() ?? null);
+    const { info, state } = await client.schedule.getHandle(scheduleId(credentialId)).describe();
+    const last = info.recentActions.at(-1);
+    const lost =
+      last?.action.type === 'startWorkflow' && (await endedUnserved(client, last.action.workflow.workflowId));
+    return {
+      nextMs: state.paused ? null : (info.nextActionTimes[0]?.getTime() ?? null),
+      unservedMs: last && lost ? last.scheduledAt.getTime() : null,
+    };
   } catch (error) {
-    if (error instanceof ScheduleNotFoundError) return null;
-    throw new KeyturnError('KT-TEMPORAL-UNREACHABLE', 'Temporal does not tell the next fire of the Schedule');
+    if (error instanceof ScheduleNotFoundError) return { nextMs: null, unservedMs: null };
+    throw new KeyturnError('KT-TEMPORAL-UNREACHABLE', 'Temporal does not tell of the Schedule');
+  }
+}
+
+/** A request that still runs asks again by itself; one that has completed or failed had its answer. */
+async function endedUnserved(client: Client, workflowId: string): Promise<boolean> {
+  try {
+    const { status } = await client.workflow.getHandle(workflowId).describe();
+    return ['TIMED_OUT', 'TERMINATED', 'CANCELLED'].includes(status.name);
+  } catch (error) {
+    // Its retention is over.
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
   }
 }
 

@@ -26,6 +26,9 @@ export interface Loaded {
   readonly skewMs: number;
   readonly seen: readonly string[];
   readonly scheduledNextMs: number | null;
+  readonly scheduledUnservedMs: number | null;
+  /** The configuration names another account than the key's, in words. */
+  readonly repointed: string | null;
   readonly searchAttributes: readonly string[];
 }
 

@@ -3,6 +3,13 @@ import type { Custody, Lockout } from '../custody/custody.js';
 import type { HttpClient } from '../providers/http.js';
 import type { Provider } from '../providers/provider.js';
 
+export interface ScheduleFacts {
+  /** Next fire, epoch milliseconds; null where there is none. */
+  readonly nextMs: number | null;
+  /** Nominal time of the last fire, where its request ended without having been served (timed out, terminated); else null. */
+  readonly unservedMs: number | null;
+}
+
 /** Everything an activity reaches for; tests hand in their own. */
 export interface ActivityDeps {
   readonly custody: Custody;
@@ -13,8 +20,8 @@ export interface ActivityDeps {
   provider(name: string): Provider;
   readonly http: HttpClient;
   readonly clock: { now(): number };
-  /** Next fire time of the credential's Schedule in epoch milliseconds; null where there is none or Temporal cannot tell. */
+  /** What Temporal knows of the credential's Schedule. */
   /** keyturn's search attributes that this namespace knows; empty where the configuration says `off`. */
   searchAttributes(): Promise<readonly string[]>;
-  nextScheduledMs(credentialId: string): Promise<number | null>;
+  schedule(credentialId: string): Promise<ScheduleFacts>;
 }

@@ -2,7 +2,7 @@
 import { Context } from '@temporalio/activity';
 import type { CredentialConfig } from '../config.js';
 import type { Opened } from '../custody/custody.js';
-import { strategyOf } from '../domain/capability.js';
+import { defaultTiming, strategyOf } from '../domain/capability.js';
 import { KeyturnError } from '../domain/errors.js';
 import { ProviderFailure } from '../domain/failure.js';
 import type { CredentialRecord, EngineStrategy, LockoutView, OperationFacts, RecordView } from '../domain/record.js';
@@ -39,6 +39,30 @@ export class Engine {
     const provider = this.deps.provider(config.provider);
     const opened = await this.read(input);
     if (!opened) throw new KeyturnError('KT-NOT-IMPORTED', `no key of ${input.credentialId} has been imported`);
+    return { credentialId: input.credentialId, config, provider, strategy: this.strategy(config, provider), opened };
+  }
+
+  /** Like `open`, and where the configuration has no entry any more from what the record knows of the keys: they still have to die. */
+  async openToRetire(input: Believed): Promise<Working> {
+    const known = (await this.deps.config()).credentials.has(input.credentialId);
+    const opened = known ? undefined : await this.read(input);
+    const identity = opened?.record.versions.find((v) => v.stage === 'current')?.identity;
+    if (!opened || !identity) return this.open(input);
+    const provider = this.deps.provider(identity.provider);
+    const settings = provider.settingsOf(identity);
+    const config: CredentialConfig = {
+      credentialId: input.credentialId,
+      provider: identity.provider,
+      settings,
+      baseUrl: identity.baseUrl,
+      policy: { graceMs: 0, refreshWithinMs: 0, minIntervalMs: 0, renewBeforeMs: 0, activationLagMs: 0, consumers: [] },
+      schedule: null,
+      timing: { ...defaultTiming, propagationMs: provider.capability(settings).propagationMs },
+      managedBy: null,
+      webhook: { consumerIds: [], mode: 'off' },
+      allowRequests: [],
+      labels: {},
+    };
     return { credentialId: input.credentialId, config, provider, strategy: this.strategy(config, provider), opened };
   }
 

@@ -26,9 +26,16 @@ export function createActivities(deps: ActivityDeps): CredentialActivities & Req
     async (input: I): Promise<O> => {
       const context = Context.current();
       context.heartbeat();
+      const startedAtMs = Date.now();
       const beat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
       try {
-        return await run(engine, input);
+        const output = await run(engine, input);
+        context.log.info('step done', {
+          ...idsOf(input),
+          step: context.info.activityType,
+          durationMs: Date.now() - startedAtMs,
+        });
+        return output;
       } catch (error) {
         const details = describe(error);
         if (details.code === 'KT-INTERNAL' && error instanceof Error) {
@@ -38,6 +45,14 @@ export function createActivities(deps: ActivityDeps): CredentialActivities & Req
             stack: stackOnly(error),
           });
         }
+        const { kind, code, message } = details;
+        context.log.warn('step failed', {
+          ...idsOf(input),
+          step: context.info.activityType,
+          kind,
+          code,
+          reason: message,
+        });
         throw toApplicationFailure(details);
       } finally {
         clearInterval(beat);
@@ -62,6 +77,12 @@ export function createActivities(deps: ActivityDeps): CredentialActivities & Req
     retrieveConfiguration: step(retrieveConfiguration),
     makeApiRequest: step(makeApiRequest),
   };
+}
+
+/** Ids of an input, for the log. */
+function idsOf(input: unknown): Record<string, unknown> {
+  const { credentialId, operationId, version } = input as Record<string, unknown>;
+  return { credentialId, ...(operationId ? { operationId } : {}), ...(version ? { version } : {}) };
 }
 
 /** Where it happened, without the message, which could quote anything. */

@@ -1,7 +1,8 @@
 import { canGoBack } from '../domain/capability.js';
 import { expiresAtMs } from '../domain/expiry.js';
-import { currentOf, type CredentialRecord, type OperationFacts, type ProviderIdentity } from '../domain/record.js';
+import { currentOf, type CredentialRecord, type OperationFacts } from '../domain/record.js';
 import type { RotationRequest } from '../domain/request.js';
+import { repointing } from '../domain/identity.js';
 import { begin, keepWaiting, killLeaked, withVersion } from '../domain/transitions.js';
 import type { KeyInfo } from '../providers/provider.js';
 import type { Planned, StepInput } from './api.js';
@@ -15,7 +16,7 @@ export async function plan(
 ): Promise<Planned> {
   const w = await engine.open(input);
   const { record } = w.opened;
-  const scheduledNextMs = await engine.deps.nextScheduledMs(input.credentialId);
+  const { nextMs: scheduledNextMs } = await engine.deps.schedule(input.credentialId);
   const planned = async (
     record: CredentialRecord,
     operation: OperationFacts,
@@ -35,7 +36,8 @@ export async function plan(
   if (record.operation?.operationId === input.operationId) return planned(record, record.operation, null);
   if (record.operation) return planned(record, record.operation, { adopt: record.operation });
 
-  refuseRepointed(record, w.provider.identity(w.config.settings));
+  const elsewhere = repointing(record, w.provider.identity(w.config.settings));
+  if (elsewhere !== null) throw stop('failed', 'KT-REPOINTED', elsewhere);
   if (w.strategy.needsSecretKey && currentOf(record)?.secretKey !== 'ok') {
     throw stop(
       'needs-operator',
@@ -67,16 +69,6 @@ function newOperation(
     compensating: false,
     refusedAtMs: null,
   };
-}
-
-function refuseRepointed(record: CredentialRecord, identity: ProviderIdentity): void {
-  const known = currentOf(record)?.identity;
-  if (!known || (known.baseUrl === identity.baseUrl && known.account === identity.account)) return;
-  throw stop(
-    'failed',
-    'KT-REPOINTED',
-    `the key belongs to ${known.account} at ${known.baseUrl}, the configuration now names ${identity.account} at ${identity.baseUrl}`,
-  );
 }
 
 export interface Inventory {

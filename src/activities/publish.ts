@@ -22,6 +22,7 @@ export async function publish(
     const owed = record.debts.length > 0;
     const rotation: RotationFacts = {
       ...input.rotation,
+      steps: input.rotation.steps.map((s) => (s.step === 'publish' ? { ...s, endedAtMs: nowMs } : s)),
       outcome: owed ? 'rotated-with-debt' : 'rotated',
       version: record.operation?.toVersion ?? null,
       endedAtMs: nowMs,

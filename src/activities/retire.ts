@@ -17,7 +17,7 @@ export async function retire(
   engine: Engine,
   input: Parameters<CredentialActivities['retire']>[0],
 ): Promise<RecordView> {
-  let w = await engine.open(input);
+  let w = await engine.openToRetire(input);
   const due = versionOf(w, input.version);
   if (!due || retireDueMs(due, w.config.timing.skewMs) > engine.now()) return engine.view(w.config, w.opened.record);
   if (due.retirement?.state === 'in-grace') {
@@ -90,7 +90,7 @@ async function oneAttempt(engine: Engine, w: Working, old: VersionFacts, r: Reti
 
 /** One attempt to remove a key that is ours beyond doubt but no version. */
 export async function settleDebt(engine: Engine, input: Believed & { readonly keyId: string }): Promise<RecordView> {
-  const w = await engine.open(input);
+  const w = await engine.openToRetire(input);
   const debt = w.opened.record.debts.find((d) => d.keyId === input.keyId && d.kind === 'orphan');
   const current = currentOf(w.opened.record);
   if (!debt || !current || (debt.nextAttemptAtMs ?? 0) > engine.now()) return engine.view(w.config, w.opened.record);

@@ -1,6 +1,6 @@
 /** The long-running parts, put together: `worker`, `serve`, and `dev` with both. */
 import { KeyturnClient } from '../client.js';
-import { openVault, type Vault } from '../compose.js';
+import { liveConfig, openVault, type Vault } from '../compose.js';
 import { issueText, resolveSecret, type Config } from '../config.js';
 import { createScrubber, type Scrubber } from '../custody/scrub.js';
 import { attentionOf } from '../domain/attention.js';
@@ -65,6 +65,8 @@ export async function workerService(host: Host): Promise<Service> {
   const { config, target, vault, client, log } = host;
   const { searchAttributes: mode } = config.temporal;
   await ensureSearchAttributes(client.temporal.connection, target.namespace, mode, (line) => log.info(line));
+  // Once read, the file is followed: a credential that is added later has its entity and its gauges, too.
+  const live = liveConfig(config, () => undefined);
   const running = await startWorker({
     config,
     target,
@@ -75,13 +77,11 @@ export async function workerService(host: Host): Promise<Service> {
         'the changed configuration cannot be used; the last good one still counts',
       ),
   });
-  const stopKeeping = keepEntitiesRunning(
-    client,
-    () => Promise.resolve(config),
-    (credentialId, event) => log.info({ credentialId }, `entity ${event}`),
+  const stopKeeping = keepEntitiesRunning(client, live, (credentialId, event) =>
+    log.info({ credentialId }, `entity ${event}`),
   );
   const gauges = startCredentialGauges({
-    list: () => gauged(host),
+    list: async () => gauged(host, await live()),
     intervalMs: GAUGES_EVERY_MS,
     meter: Runtime.instance().metricMeter,
     onError: () => log.warn('the store could not be read for the metrics'),
@@ -110,7 +110,7 @@ export async function workerService(host: Host): Promise<Service> {
   };
 }
 
-async function gauged({ config, vault }: Host): Promise<GaugedCredential[]> {
+async function gauged({ vault }: Host, config: Config): Promise<GaugedCredential[]> {
   const found: GaugedCredential[] = [];
   for (const [credentialId, { policy, baseUrl }] of config.credentials) {
     const opened = await vault.custody.read(credentialId);

@@ -14,6 +14,7 @@ const serious: ReadonlySet<string> = new Set<ErrorCode>([
   'KT-LOCKOUT-BUDGET',
   'KT-LOCKED-OUT',
   'KT-OUTCOME-UNKNOWN',
+  'KT-REPOINTED',
   'KT-SCOPE-DIFFERS',
   'KT-STORE-BEHIND',
   'KT-STORE-CORRUPT',
@@ -41,6 +42,8 @@ export function attentionOf(lane: LaneState, nowMs: number): readonly Attention[
   if (lane.trouble) raise(lane.trouble.code as ErrorCode, lane.trouble.sinceMs, lane.trouble.message, `keyturn doctor`);
   const view = lane.view;
   if (!view) return found;
+  if (lane.repointed)
+    raise('KT-REPOINTED', currentOf(view)?.publishedAtMs ?? nowMs, lane.repointed, `keyturn import ${id} --replace`);
   const current = currentOf(view);
   const lost = view.capabilityLost;
   if (lost) raise('KT-CAPABILITY-LOST', lost.sinceMs, lost.message, `keyturn import ${id} --replace`, lost.deadlineMs);

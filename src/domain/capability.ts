@@ -50,6 +50,16 @@ export function strategyOf(
   };
 }
 
+/** Defaults of `timing`, for a key whose configuration is gone. */
+export const defaultTiming: Timing = {
+  sendWithinMs: 5_000,
+  httpTimeoutMs: 15_000,
+  skewMs: 2_000,
+  verifyAgainAfterMs: 300_000,
+  propagationMs: 0,
+  observeMs: 0,
+};
+
 /** Classes in which a new key can be taken back without hurting the old one. */
 export function canGoBack(strategy: EngineStrategy): boolean {
   return strategy.providerGraceMs === null;

@@ -48,7 +48,10 @@ function decideCompromise(request: RotationRequest, s: Situation, currentVersion
 export function leakedVersions(request: RotationRequest, view: RecordView | null): readonly number[] {
   if (request.reason !== 'compromise' || !view) return [];
   const alive = view.versions.map((v) => v.version);
-  return request.leakedVersion === undefined ? alive : alive.filter((v) => v === request.leakedVersion);
+  const { leakedVersion } = request;
+  // A version that never was is a mistake of the caller: better too many keys die than none.
+  if (leakedVersion === undefined || leakedVersion > view.highestVersion) return alive;
+  return alive.filter((v) => v === leakedVersion);
 }
 
 /** A Schedule's request id ends in its nominal time, which is what counts across daylight-saving changes and late starts. */

@@ -32,7 +32,7 @@ export const errorTable = {
   'KT-REPOINTED': {
     exit: 5,
     retryable: false,
-    hint: 'Wait until no old key is in grace or debt, or undo the change in keyturn.yaml.',
+    hint: 'Undo the change in keyturn.yaml, or import the key of the new account once no old one is in grace or debt: `keyturn import ID --replace`.',
   },
   'KT-ROLLBACK-REFUSED': { exit: 5, retryable: false, hint: '`keyturn status ID` shows which versions are left.' },
   'KT-STORE-UNAVAILABLE': { exit: 6, retryable: true, hint: 'Bring the store back; keyturn goes on by itself.' },

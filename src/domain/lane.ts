@@ -50,6 +50,9 @@ export interface LaneState {
   /** Clock skew allowance of the config, for retirement timers. */
   skewMs: number;
   scheduledNextMs: number | null;
+  repointed: string | null;
+  /** Nominal time of a fire whose request ended without having been served. */
+  scheduledUnservedMs: number | null;
   queue: QueuedRequest[];
   seen: readonly string[];
   /** Answers to the last requests, for those that ask again with the same id. */
@@ -80,6 +83,8 @@ export function newLane(credentialId: string): LaneState {
     installationId: null,
     skewMs: 0,
     scheduledNextMs: null,
+    scheduledUnservedMs: null,
+    repointed: null,
     queue: [],
     seen: [],
     answered: [],

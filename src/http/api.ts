@@ -15,7 +15,7 @@ export function apiRoutes(config: Config, client: Pick<KeyturnClient, 'state'>, 
       if (credential === undefined) {
         return refused(c, 404, {
           code: 'KT-UNKNOWN-CREDENTIAL',
-          message: 'there is no such credential in keyturn.yaml',
+          message: 'there is no such credential in the keyturn.yaml that this server has started with',
         });
       }
       try {

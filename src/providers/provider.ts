@@ -102,6 +102,8 @@ export interface Provider<S = unknown> {
   readonly secretFields: Readonly<Record<string, { readonly env: string | null; readonly required: boolean }>>;
   capability(settings: S): Capability;
   identity(settings: S): ProviderIdentity;
+  /** Settings enough to retire a key whose configuration is gone: authenticated by the credential's own key. */
+  settingsOf(identity: ProviderIdentity): S;
   /** What `retrieveConfiguration` may show. */
   publicSettings(settings: S): Readonly<Record<string, unknown>>;
   /** Bytes of the request body for an intent, sealed by the engine before anything is sent; null where there is none. No I/O. */

@@ -11,7 +11,7 @@ const fields: ReadonlySet<string> = new Set([
   ...['workflowId', 'runId', 'workflowRunId', 'workflowType', 'updateId', 'updateName'],
   ...['activity', 'activityId', 'activityType', 'isLocal', 'attempt'],
   ...['credentialId', 'operationId', 'requestId', 'version', 'keyId', 'fingerprint'],
-  ...['step', 'outcome', 'code', 'reason', 'problem', 'error', 'stack'],
+  ...['step', 'outcome', 'kind', 'code', 'source', 'reason', 'problem', 'error', 'stack'],
 ]);
 
 const MAX_FIELD_CHARS = 2_000;

@@ -101,7 +101,7 @@ function register(entity: Entity): void {
     },
     {
       description: 'asks for a rotation and answers with its place in the queue',
-      validator: (r) => refuse(requestProblem(r)),
+      validator: (r) => refuse(requestProblem(r) ?? leakProblem(lane, r)),
     },
   );
   setHandler(
@@ -164,6 +164,14 @@ function requestProblem(r: RotationRequest | undefined): string | null {
     return 'leakedVersion must be a whole number';
   if (r.replyTo !== undefined && typeof r.replyTo.workflowId !== 'string') return 'replyTo.workflowId must be a text';
   return null;
+}
+
+/** An operator can still be told; of a signal's mistake every living version counts as leaked. */
+function leakProblem({ view }: LaneState, { reason, leakedVersion }: RotationRequest): string | null {
+  if (leakedVersion === undefined || !view) return null;
+  if (reason !== 'compromise') return 'leakedVersion goes with the reason compromise';
+  const alive = view.versions.map((v) => v.version);
+  return alive.includes(leakedVersion) ? null : `version ${leakedVersion} is not alive; alive: ${alive.join(', ')}`;
 }
 
 function accept(entity: Entity, request: RotationRequest): void {

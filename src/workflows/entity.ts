@@ -75,6 +75,9 @@ export class Entity {
       lane.installationId = loaded.installationId;
       lane.skewMs = loaded.skewMs;
       lane.scheduledNextMs = loaded.scheduledNextMs;
+      // Histories of before know no such fields.
+      lane.repointed = loaded.repointed ?? null;
+      lane.scheduledUnservedMs = loaded.scheduledUnservedMs ?? null;
       lane.searchAttributes = loaded.searchAttributes;
       lane.seen = mergeSeen(lane.seen, loaded.seen);
       lane.trouble = null;

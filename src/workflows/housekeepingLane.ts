@@ -43,7 +43,7 @@ function nextJob(entity: Entity): Job | null {
   const { lane } = entity;
   const { view } = lane;
   if (lane.notes.length > 0 && view) return { dueMs: 0, what: 'write notes', run: () => writeNotes(entity) };
-  if (!view || !lane.policy || lane.trouble) return null;
+  if (!view || lane.trouble) return null;
   // The first attempt at what leaked is the rotation's own.
   const others = previousOf(view).filter(
     (v) => !(v.leaked && v.retirement?.attempts === 0 && lane.active?.step === 'publish'),

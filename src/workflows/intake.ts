@@ -1,5 +1,5 @@
 /** Requests on their way to a rotation: which is taken, which joins, which waits, and what a compromise makes leak. */
-import { metricMeter } from '@temporalio/workflow';
+import { log, metricMeter } from '@temporalio/workflow';
 import { decide, leakedVersions } from '../domain/decisions.js';
 import type { QueuedRequest } from '../domain/lane.js';
 import type { RotationRequest } from '../domain/request.js';
@@ -103,8 +103,9 @@ function waitsNoMore({ lane }: Entity, { requestId }: RotationRequest): void {
 }
 
 /** `keyturn_rotations_total` of the worker's metrics; not counted again on replay. */
-export function count(entity: Entity, { reason, source }: RotationRequest, outcome: string): void {
+export function count(entity: Entity, { requestId, reason, source }: RotationRequest, outcome: string): void {
   const { credentialId: credential } = entity.lane;
+  log.info('a request has ended', { credentialId: credential, requestId, outcome, reason, source });
   metricMeter
     .createCounter('keyturn_rotations', '', 'Rotations that have ended.')
     .add(1, { credential, outcome, reason, source });

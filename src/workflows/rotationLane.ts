@@ -2,6 +2,7 @@
 import { uuid4 } from '@temporalio/workflow';
 import { retryDelayMs } from '../domain/decisions.js';
 import { renewAtMs } from '../domain/expiry.js';
+import { iso } from '../domain/instant.js';
 import type { ActiveRotation, LaneState } from '../domain/lane.js';
 import { currentOf, type OperationFacts, type RotationFacts } from '../domain/record.js';
 import type { Outcome, RotationRequest } from '../domain/request.js';
@@ -138,12 +139,19 @@ function afterLoad(entity: Entity): void {
     ...lane.queue.map((q) => q.request),
     ...(lane.active ? [lane.active.request, ...lane.active.joined] : []),
   ];
-  for (const request of lane.view?.waiting ?? []) {
+  const unserved = unservedFire(lane, publishedAtMs);
+  for (const request of [...(lane.view?.waiting ?? []), ...(unserved ? [unserved] : [])]) {
     const known =
       inHand.some((r) => r.requestId === request.requestId) || hasSeen(lane.seen, request.requestId, Date.now());
     if (!known) lane.queue.push({ request, acceptedAtMs: Date.now(), leakNoted: true });
   }
   noteLeaks(entity);
+}
+
+/** A fire of the Schedule that nobody served, for want of a worker: newer than the current key, it is still due. */
+function unservedFire({ credentialId, scheduledUnservedMs }: LaneState, publishedAtMs: number): RotationRequest | null {
+  if (!scheduledUnservedMs || scheduledUnservedMs < publishedAtMs) return null;
+  return { requestId: `schedule/${credentialId}/${iso(scheduledUnservedMs)}`, reason: 'routine', source: 'schedule' };
 }
 
 async function runActive(entity: Entity, active: ActiveRotation): Promise<void> {

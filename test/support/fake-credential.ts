@@ -92,6 +92,8 @@ export class FakeCredential {
         skewMs: 0,
         seen: this.record.seen,
         scheduledNextMs: null,
+        scheduledUnservedMs: null,
+        repointed: null,
         searchAttributes: ['KeyturnStatus', 'KeyturnVersion'],
       })),
     plan: (input) => this.#step('plan', input, () => this.#plan(input)),

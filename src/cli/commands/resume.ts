@@ -9,6 +9,6 @@ export const run: Action<'resume'> = async (context, [credentialId]) =>
     const { paused, nextRotationAt } = await client.state(credentialId);
     return {
       data: { credentialId, paused, nextRotationAt },
-      text: `${credentialId} is not paused; next rotation: ${nextRotationAt ?? 'none planned'}`,
+      text: `${credentialId} goes on; next rotation: ${nextRotationAt ?? 'none planned'}`,
     };
   });

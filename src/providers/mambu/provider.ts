@@ -7,7 +7,7 @@ import { createKey, createSecret, prepare, rotate } from './create.js';
 import { credentialVerdict, refusalOf } from './errors.js';
 import { isAboutConsumer, isSuccess, reasonsOf } from './reasons.js';
 import * as requests from './requests.js';
-import { type MambuSettings, mambuSettingsSchema } from './settings.js';
+import { settingsFrom, type MambuSettings, mambuSettingsSchema } from './settings.js';
 import { verify } from './verify.js';
 
 /** Mambu docs, API v2, Idempotency: status and body are replayed for 6 h. */
@@ -93,6 +93,7 @@ export function mambuProvider(deps: MambuProviderDeps): Provider<MambuSettings> 
     },
     capability,
     identity: ({ baseUrl, consumerId, strategy }) => ({ provider: 'mambu', baseUrl, account: consumerId, strategy }),
+    settingsOf: ({ baseUrl, account, strategy }) => settingsFrom(baseUrl, account, strategy),
     publicSettings: ({ consumerId, strategy, tenantGraceMs, keyTtlMs }) => ({
       consumerId,
       strategy,

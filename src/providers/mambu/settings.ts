@@ -28,6 +28,25 @@ export interface MambuSettings {
 const allowedMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 type AllowedMethod = (typeof allowedMethods)[number];
 
+/** Of a key whose configuration is gone: what its identity tells, and nothing beyond. */
+export function settingsFrom(baseUrl: string, consumerId: string, strategy: string): MambuSettings {
+  return {
+    baseUrl,
+    consumerId,
+    consumerIdAliases: [],
+    strategy: strategy === 'rotation' ? 'rotation' : 'create-and-delete',
+    tenantGraceMs: null,
+    keyTtlMs: null,
+    management: null,
+    managedBy: null,
+    verifyPath: keysPath,
+    acceptGap: false,
+    insecure: false,
+    webhook: 'off',
+    allowRequests: [],
+  };
+}
+
 export const keysPath = '/consumers/{consumerId}/keys';
 
 /** Mambu docs, schema ApiKey: `expirationTime` is an int32 of seconds, at most 100000000. */
