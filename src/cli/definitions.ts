@@ -73,6 +73,7 @@ export interface Definition {
 
 const id = ['<id>', 'credential of keyturn.yaml'] as const;
 const optionalId = ['[id]', 'credential of keyturn.yaml; default: all'] as const;
+const simulated = ['<provider>', 'what to imitate', ['mambu', 'apigee']] as const;
 const mambuOnly = ['<provider>', 'what to imitate', ['mambu']] as const;
 const flag = (syntax: string, meaning: string): Option => new Option(syntax, meaning);
 const port = (syntax: string, meaning: string): Option => flag(syntax, meaning).argParser(wholeNumber(0, 65_535));
@@ -187,12 +188,12 @@ export const definitions: readonly Definition[] = [
   {
     name: 'simulate',
     summary: 'a strict simulator with fault injection, until SIGTERM',
-    args: [mambuOnly],
+    args: [simulated],
     flags: [
       port('--port <port>', 'of the API; default: any free one'),
       port('--control-port <port>', 'of the control API (/oracle /faults /clock /reset); default: any free one'),
-      flag('--seed <id>', 'consumer to start with, may be repeated; default: rotator').argParser(texts),
-      flag('--rule <key=value>', 'a knob of the tenant, may be repeated, for example graceMs=2000').argParser(pairs),
+      flag('--seed <id>', 'consumer (may be repeated; default: rotator) or Apigee app to start with').argParser(texts),
+      flag('--rule <key=value>', 'a knob, may be repeated, for example graceMs=2000 or dialect=edge').argParser(pairs),
     ],
     endsItself: true,
   },

@@ -17,7 +17,7 @@ import { openFlakyVault } from '../support/flaky-vault.js';
 import { installation, type Installation } from '../support/installation.js';
 import { ownServer } from '../support/temporal.js';
 import { runCli } from '../../src/cli/program.js';
-import type { Fault } from '../../src/simulators/mambu/faults.js';
+import type { Fault } from '../../src/simulators/shared/faults.js';
 import { createLogger, temporalLogger } from '../../src/telemetry/log.js';
 import { installRuntime } from '../../src/telemetry/runtime.js';
 import { temporalTarget } from '../../src/temporal.js';

@@ -85,7 +85,7 @@ const arrows: readonly { file: string; forbidden: readonly string[]; allowed: re
       '../../contract.js',
       '@temporalio/client',
     ],
-    allowed: ['./world.js', '../clock.js', '../../domain/duration.js', 'node:http'],
+    allowed: ['./world.js', '../shared/clock.js', '../../domain/duration.js', 'node:http'],
   },
   {
     file: 'src/telemetry/x.ts',

@@ -86,7 +86,7 @@ describe('the exit code', () => {
     [['rotate', 'core', '--leaked-version', '0']],
     [['rotate', 'core', 'more']],
     [['ack', 'core', '--consumer', 'billing']],
-    [['simulate', 'apigee']],
+    [['simulate', 'acme']],
     [['simulate', 'mambu', '--rule', 'nothing']],
     [['webhook']],
     [[]],
@@ -453,6 +453,18 @@ describe('commands that need no Temporal:', () => {
     io.send('SIGTERM');
     expect(await running).toBe(0);
     await expect(fetch(`${simulator.controlUrl}/oracle`)).rejects.toThrow();
+  });
+
+  test('simulate apigee takes its dialect as a knob and prints what a client needs', async () => {
+    const io = terminal();
+    const running = runCli(['simulate', 'apigee', '--rule', 'dialect=edge', '--seed', 'billing'], io);
+    await expect.poll(io.out).not.toBe('');
+    const described: unknown = JSON.parse(io.out());
+    expect(described).toMatchObject({ dialect: 'edge', seeded: { app: 'billing', organization: 'acme' } });
+    const { controlUrl } = z.object({ controlUrl: z.string() }).parse(described);
+    expect((await fetch(`${controlUrl}/oracle`)).status).toBe(200);
+    io.send('SIGTERM');
+    expect(await running).toBe(0);
   });
 
   test('simulate refuses an unknown knob', async () => {

@@ -1,15 +1,22 @@
 import { once } from 'node:events';
 import { ZodError } from 'zod';
 import { KeyturnError } from '../../domain/errors.js';
-import { describeForStdout, type MambuSimulator, startMambuSimulator } from '../../simulators/mambu/index.js';
+import { describeApigeeForStdout, startApigeeSimulator } from '../../simulators/apigee/index.js';
+import { describeForStdout, startMambuSimulator } from '../../simulators/mambu/index.js';
 import type { Commands, Pair } from '../definitions.js';
 import type { Action } from '../run.js';
 
-export const run: Action<'simulate'> = async ({ out, signal }, _, flags) => {
-  const simulator = await start(flags);
+interface Running {
+  readonly description: object;
+  close(): Promise<void>;
+}
+
+type Flags = Commands['simulate']['flags'];
+
+export const run: Action<'simulate'> = async ({ out, signal }, [provider], flags) => {
+  const simulator = await started(provider === 'apigee' ? apigee : mambu, flags);
   try {
-    const description = describeForStdout(simulator);
-    out.answer(description, JSON.stringify(description));
+    out.answer(simulator.description, JSON.stringify(simulator.description));
     if (!signal.aborted) await once(signal, 'abort');
   } finally {
     await simulator.close();
@@ -17,14 +24,23 @@ export const run: Action<'simulate'> = async ({ out, signal }, _, flags) => {
   return {};
 };
 
-async function start({ port, controlPort, seed, rule }: Commands['simulate']['flags']): Promise<MambuSimulator> {
+async function mambu({ port, controlPort, seed, rule }: Flags): Promise<Running> {
+  const tenant = rulesOf(rule);
+  const simulator = await startMambuSimulator({ port, controlPort, tenant, seed: seed?.map((id) => ({ id })) });
+  return { description: describeForStdout(simulator), close: () => simulator.close() };
+}
+
+async function apigee({ port, controlPort, seed, rule }: Flags): Promise<Running> {
+  if (seed !== undefined && seed.length > 1) {
+    throw new KeyturnError('KT-USAGE', '--seed: one app; more can be added over the control API');
+  }
+  const simulator = await startApigeeSimulator({ port, controlPort, rules: rulesOf(rule), seed: { app: seed?.[0] } });
+  return { description: describeApigeeForStdout(simulator), close: () => simulator.close() };
+}
+
+async function started(start: (flags: Flags) => Promise<Running>, flags: Flags): Promise<Running> {
   try {
-    return await startMambuSimulator({
-      port,
-      controlPort,
-      tenant: Object.fromEntries((rule ?? []).map(([name, value]: Pair) => [name, valueOf(value)])),
-      seed: seed?.map((id) => ({ id })),
-    });
+    return await start(flags);
   } catch (error) {
     if (error instanceof ZodError) {
       const wrong = error.issues.map(({ path, message }) => [...path.map(String), message].join(': '));
@@ -36,6 +52,9 @@ async function start({ port, controlPort, seed, rule }: Commands['simulate']['fl
     throw error;
   }
 }
+
+const rulesOf = (rules: readonly Pair[] = []) =>
+  Object.fromEntries(rules.map(([name, value]) => [name, valueOf(value)]));
 
 /** Numbers, true, false and null as JSON has them; anything else is text. */
 function valueOf(text: string): unknown {

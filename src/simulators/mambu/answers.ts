@@ -1,11 +1,5 @@
+import type { Answer } from '../shared/answer.js';
 import type { TenantRules } from './rules.js';
-
-/** A complete answer, before any fault spoils it. */
-export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
 
 const JSON_V2 = { 'content-type': 'application/vnd.mambu.v2+json' };
 
@@ -14,8 +8,6 @@ export const json = (status: number, body: unknown, headers: Record<string, stri
   headers: { ...JSON_V2, ...headers },
   body: JSON.stringify(body),
 });
-
-export const noContent: Answer = { status: 204, headers: {}, body: '' };
 
 /**
  * errorReason → errorCode. Numbers below 100 are Mambu's own (API response error codes; ReturnCode of its Java models),

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Refusal } from './answers.js';
 import type { Consumer } from './consumers.js';
 import { isAccepted, isDead, type SecretKey } from './key-ring.js';
-import { sha256 } from './random.js';
+import { sha256 } from '../shared/random.js';
 import type { CredentialUse, RequestEntry } from './request-log.js';
 import type { World } from './world.js';
 

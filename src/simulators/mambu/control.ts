@@ -1,8 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
+import { type ControlAction, controlHandler } from '../shared/control.js';
 import { describeForStdout } from './describe.js';
-import { faultSchema } from './faults.js';
-import { readBody } from './http.js';
+import { parseFaults } from '../shared/faults.js';
 import { changeRules } from './rules.js';
 import type { MambuSimulator } from './simulator.js';
 
@@ -16,7 +15,7 @@ const seed = z.strictObject({
 });
 const user = z.strictObject({ username: z.string(), password: z.string(), permissions: z.array(z.string()) });
 
-type Action = (simulator: MambuSimulator, body: unknown) => unknown;
+type Action = ControlAction<MambuSimulator>;
 
 /** POST /admin/NAME with a JSON object: the UI actions of `AdminActions`. */
 const adminActions: Readonly<Record<string, Action>> = {
@@ -43,13 +42,11 @@ const adminActions: Readonly<Record<string, Action>> = {
 };
 
 /** The control API: for tests in another process, never for a client of the tenant. */
-const endpoints: Readonly<
-  Record<string, (simulator: MambuSimulator, body: unknown, query: URLSearchParams) => unknown>
-> = {
+const endpoints: Readonly<Record<string, Action>> = {
   'GET /': (simulator) => describeForStdout(simulator),
   'GET /oracle': (simulator, _body, query) => simulator.oracle({ values: query.get('values') === '1' }),
   'POST /faults': (simulator, body) => {
-    const faults = z.union([z.array(faultSchema), faultSchema.transform((fault) => [fault])]).parse(body);
+    const faults = parseFaults(body);
     for (const fault of faults) simulator.faults.add(fault);
     return { added: faults.length };
   },
@@ -66,31 +63,5 @@ const endpoints: Readonly<
   'PUT /rules': ({ rules }, body) => changeRules(rules, body),
 };
 
-export function controlHandler(simulator: () => MambuSimulator) {
-  return (request: IncomingMessage, response: ServerResponse): void => {
-    respond(simulator(), request)
-      .then(({ status, body }) => send(response, status, body))
-      .catch((error: unknown) => {
-        send(response, 400, { error: error instanceof Error ? error.message : 'failed' });
-      });
-  };
-}
-
-async function respond(
-  simulator: MambuSimulator,
-  request: IncomingMessage,
-): Promise<{ status: number; body: unknown }> {
-  const raw = await readBody(request);
-  const body: unknown = raw.length === 0 ? {} : JSON.parse(raw.toString('utf8'));
-  const { pathname, searchParams } = new URL(request.url ?? '/', simulator.controlUrl);
-  const endpoint = endpoints[`${request.method} ${pathname}`];
-  if (endpoint !== undefined) return { status: 200, body: await endpoint(simulator, body, searchParams) };
-  const action = request.method === 'POST' ? adminActions[pathname.replace(/^\/admin\//, '')] : undefined;
-  if (action !== undefined) return { status: 200, body: await action(simulator, body) };
-  return { status: 404, body: { error: `no ${request.method} ${pathname}` } };
-}
-
-function send(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(body ?? { ok: true }));
-}
+export const mambuControlHandler = (simulator: () => MambuSimulator) =>
+  controlHandler(simulator, endpoints, adminActions);

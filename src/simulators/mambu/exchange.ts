@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Answer, Refusal } from './answers.js';
+import type { Answer } from '../shared/answer.js';
+import { Refusal } from './answers.js';
 import type { Principal, Scheme } from './auth.js';
 import type { Consumer, Permission } from './consumers.js';
 import type { RequestEntry, WriteKind } from './request-log.js';

@@ -1,5 +1,6 @@
-import { type Answer, Refusal } from './answers.js';
-import type { VirtualClock } from './clock.js';
+import type { Answer } from '../shared/answer.js';
+import { Refusal } from './answers.js';
+import type { VirtualClock } from '../shared/clock.js';
 import type { TenantRules } from './rules.js';
 
 const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;

@@ -1,6 +1,7 @@
-import type { VirtualClock } from './clock.js';
+import type { VirtualClock } from '../shared/clock.js';
 import type { Consumer } from './consumers.js';
-import { randomEncodedKey, randomKeyValue, sha256 } from './random.js';
+import { sha256 } from '../shared/random.js';
+import { randomEncodedKey, randomKeyValue } from './random.js';
 import type { TenantRules } from './rules.js';
 
 /** Who made a credential: the seed, an API call that creates, a rotation, or an administrator in the UI. */

@@ -1,12 +1,13 @@
-import { type Answer, Refusal, refuse, v1Error } from './answers.js';
+import type { Answer } from '../shared/answer.js';
+import { Refusal, refuse, v1Error } from './answers.js';
 import { authenticate } from './auth.js';
 import type { Exchange, Route } from './exchange.js';
-import { sha256 } from './random.js';
+import { sha256 } from '../shared/random.js';
 import type { RequestEntry } from './request-log.js';
-import type { Matched } from './routes.js';
+import type { MatchedRoute } from './routes.js';
 import type { World } from './world.js';
 
-export type Incoming = Omit<Exchange, 'principal' | 'params'> & { readonly matched: Matched };
+export type Incoming = Omit<Exchange, 'principal' | 'params'> & { readonly matched: MatchedRoute };
 
 /** `informational`: 102 now, and then the answer of the request in progress, or nothing ever. */
 export type Processed =

@@ -1,4 +1,4 @@
-import type { VirtualClock } from './clock.js';
+import type { VirtualClock } from '../shared/clock.js';
 
 export interface CredentialUse {
   kind: 'apiKey' | 'secretKey' | 'basic' | 'none';

@@ -1,4 +1,5 @@
-import { json, noContent, Refusal } from './answers.js';
+import { noContent } from '../shared/answer.js';
+import { json, Refusal } from './answers.js';
 import type { Consumer } from './consumers.js';
 import {
   commit,

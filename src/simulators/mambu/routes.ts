@@ -1,54 +1,11 @@
+import type { Matched } from '../shared/routing.js';
 import type { Route } from './exchange.js';
 import { businessRoutes } from './routes-business.js';
 import { consumerRoutes } from './routes-consumers.js';
 import { keyRoutes } from './routes-keys.js';
 import { rotationRoutes } from './routes-rotation.js';
 
-const routes: readonly Route[] = [...consumerRoutes, ...keyRoutes, ...rotationRoutes, ...businessRoutes];
+/** Every path that the tenant has, as it stands below /api. */
+export const routes: readonly Route[] = [...consumerRoutes, ...keyRoutes, ...rotationRoutes, ...businessRoutes];
 
-export interface Matched {
-  /** `unknown` for a path that the tenant does not have. */
-  readonly template: string;
-  /** Null for a known path with another method. */
-  readonly route: Route | null;
-  readonly params: Readonly<Record<string, string>>;
-  /** The methods of the path; empty when it is unknown. */
-  readonly methods: readonly string[];
-}
-
-/** Finds the route of a path as it stands below /api. */
-export function matchRoute(method: string, path: string): Matched {
-  const hits = routes.flatMap((route) => {
-    const params = paramsOf(route.template, path);
-    return params === null ? [] : [{ route, params }];
-  });
-  const hit = hits.find(({ route }) => route.method === method);
-  return {
-    template: hits[0]?.route.template ?? 'unknown',
-    route: hit?.route ?? null,
-    params: hit?.params ?? {},
-    methods: hits.map(({ route }) => route.method),
-  };
-}
-
-function paramsOf(template: string, path: string): Record<string, string> | null {
-  const wanted = template.split('/');
-  const given = path.split('/');
-  if (wanted.length !== given.length) return null;
-  const params: Record<string, string> = {};
-  for (const [index, part] of wanted.entries()) {
-    const segment = decoded(given[index] ?? '');
-    if (segment === null) return null;
-    if (part.startsWith('{') && segment !== '') params[part.slice(1, -1)] = segment;
-    else if (part !== segment) return null;
-  }
-  return params;
-}
-
-function decoded(segment: string): string | null {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return null;
-  }
-}
+export type MatchedRoute = Matched<Route>;

@@ -1,8 +1,8 @@
 import { type AdminActions, copyConsumers, createAdmin } from './admin.js';
-import { createClock } from './clock.js';
-import { controlHandler } from './control.js';
-import { createFaults, type Fault } from './faults.js';
-import { listen } from './http.js';
+import { createClock } from '../shared/clock.js';
+import { mambuControlHandler } from './control.js';
+import { createFaults, type Fault } from '../shared/faults.js';
+import { listen } from '../shared/http.js';
 import { type Oracle, oracleData, oracleOf } from './oracle.js';
 import { type TenantRules, tenantRulesSchema } from './rules.js';
 import { tenantHandler } from './tenant-server.js';
@@ -79,7 +79,7 @@ async function start(
     port,
   );
   const controlServer = await listen(
-    controlHandler(() => simulator),
+    mambuControlHandler(() => simulator),
     host,
     controlPort,
   ).catch(async (error: unknown) => {

@@ -1,4 +1,4 @@
-import type { VirtualClock } from './clock.js';
+import type { VirtualClock } from '../shared/clock.js';
 import type { TenantRules } from './rules.js';
 
 export interface StrikesView {

@@ -1,13 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { noteCredential } from './auth.js';
-import type { Delay, Faults, FaultPlan } from './faults.js';
-import { readBody } from './http.js';
+import { type FaultPlan, type Faults, nameOf, wait } from '../shared/faults.js';
+import { readBody } from '../shared/http.js';
+import { matchRoute } from '../shared/routing.js';
 import { type Incoming, processRequest } from './process.js';
-import { sha256 } from './random.js';
-import { matchRoute } from './routes.js';
-import { afterProcessing, deliver, insteadOfProcessing } from './spoil.js';
+import { sha256 } from '../shared/random.js';
+import { routes } from './routes.js';
+import { afterProcessing, deliver, type Flavour, insteadOfProcessing } from '../shared/spoil.js';
+import { randomEncodedKey, randomKeyValue } from './random.js';
 import type { World } from './world.js';
+
+const flavour: Flavour = {
+  redirectTo: '/api/redirected',
+  garbage: '<<<{"apiKey":',
+  anotherFields: ['id'],
+  fresh: (field) => (field === 'id' ? randomEncodedKey() : randomKeyValue()),
+};
 
 /** The tenant's API under /api, with the faults between it and the client. */
 export function tenantHandler(world: () => World, faults: Faults) {
@@ -29,7 +37,7 @@ async function serve(world: World, faults: Faults, request: IncomingMessage, res
   const { headers } = request;
   const method = request.method ?? 'GET';
   const [path = '/', search = ''] = (request.url ?? '/').split('?', 2);
-  const matched = matchRoute(method, path.startsWith('/api/') ? path.slice('/api'.length) : '');
+  const matched = matchRoute(routes, method, path.startsWith('/api/') ? path.slice('/api'.length) : '');
   const entry = world.log.open({
     method,
     route: matched.template,
@@ -47,7 +55,7 @@ async function serve(world: World, faults: Faults, request: IncomingMessage, res
 
 async function answer(incoming: Incoming, plan: FaultPlan, response: ServerResponse): Promise<void> {
   const { entry } = incoming;
-  const instead = insteadOfProcessing(plan.spoiler);
+  const instead = insteadOfProcessing(plan.spoiler, flavour);
   if (instead !== null) {
     entry.status = await deliver(response, instead);
     return;
@@ -58,20 +66,10 @@ async function answer(incoming: Incoming, plan: FaultPlan, response: ServerRespo
     if (processed.original === null) return;
     const original = await processed.original;
     entry.decided = original.status;
-    entry.status = await deliver(response, afterProcessing(plan.spoiler, original));
+    entry.status = await deliver(response, afterProcessing(plan.spoiler, original, flavour));
     return;
   }
   await wait(plan, 'after');
   processed.settle();
-  entry.status = await deliver(response, afterProcessing(plan.spoiler, processed.answer));
-}
-
-async function wait({ delays }: FaultPlan, when: Delay['when']): Promise<void> {
-  const ms = delays.filter((delay) => delay.when === when).reduce((sum, delay) => sum + delay.ms, 0);
-  if (ms > 0) await sleep(ms, undefined, { ref: false });
-}
-
-function nameOf({ delays, spoiler }: FaultPlan): string | null {
-  const names = [...delays, ...(spoiler === null ? [] : [spoiler])].map(({ action }) => action);
-  return names.length === 0 ? null : names.join('+');
+  entry.status = await deliver(response, afterProcessing(plan.spoiler, processed.answer, flavour));
 }

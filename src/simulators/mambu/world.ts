@@ -1,4 +1,4 @@
-import type { VirtualClock } from './clock.js';
+import type { VirtualClock } from '../shared/clock.js';
 import { allPermissions, type Consumer, createDirectory, type Directory } from './consumers.js';
 import { createIdempotencyMemory, type IdempotencyMemory } from './idempotency.js';
 import { createKeyRing, type KeyRing } from './key-ring.js';

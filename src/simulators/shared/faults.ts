@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 
 const match = z.strictObject({
@@ -15,10 +16,10 @@ const answerParts = {
   body: z.string().optional(),
 };
 
-/** `commit`: the tenant processes the request first, and its own answer is lost. */
+/** `commit`: the system processes the request first, and its own answer is lost. */
 const commit = z.boolean().default(false);
 
-export const faultSchema = z.discriminatedUnion('action', [
+const faultSchema = z.discriminatedUnion('action', [
   /** Nothing is processed: an answer of its own (503 unless a status is given), or the connection is reset. */
   z.strictObject({
     match,
@@ -38,13 +39,13 @@ export const faultSchema = z.discriminatedUnion('action', [
   /** Processed; the full Content-Length is announced, half of the body is sent, then the connection ends. */
   z.strictObject({ match, action: z.literal('truncate') }),
   /** Processed; the right status with a body that is not what its type says. */
-  z.strictObject({ match, action: z.literal('garbage'), body: z.string().default('<<<{"apiKey":') }),
+  z.strictObject({ match, action: z.literal('garbage'), body: z.string().optional() }),
   z.strictObject({
     match,
     action: z.literal('redirect'),
     status: z.int().min(300).max(399).default(307),
-    /** Default: a path of this tenant, so that a client that follows shows up in the oracle. */
-    location: z.string().default('/api/redirected'),
+    /** Default: a path of the simulated system, so that a client that follows shows up in the oracle. */
+    location: z.string().optional(),
     commit,
   }),
   z.strictObject({ match, action: z.literal('status'), status: z.int().min(200).max(599), ...answerParts, commit }),
@@ -52,13 +53,13 @@ export const faultSchema = z.discriminatedUnion('action', [
   z.strictObject({
     match,
     action: z.literal('answer-for-another'),
-    fields: z.array(z.enum(['id', 'apiKey', 'secretKey'])).default(['id']),
+    fields: z.array(z.string().min(1)).optional(),
   }),
 ]);
 
 export type Fault = z.input<typeof faultSchema>;
-export type ArmedFault = z.output<typeof faultSchema>;
-export type Delay = Extract<ArmedFault, { action: 'delay' }>;
+type ArmedFault = z.output<typeof faultSchema>;
+type Delay = Extract<ArmedFault, { action: 'delay' }>;
 export type Spoiler = Exclude<ArmedFault, Delay>;
 
 /** What happens to one request: all delays that fire, and the first other fault. */
@@ -99,4 +100,20 @@ function fires(one: { fault: ArmedFault; seen: number }, method: string, route: 
   one.seen += 1;
   const past = one.seen - wanted.nth;
   return past >= 0 && (wanted.times === 'always' || past < wanted.times);
+}
+
+/** The fault or faults in a body of the control API. @throws ZodError */
+export const parseFaults = (body: unknown): Fault[] =>
+  z.union([z.array(faultSchema), faultSchema.transform((fault) => [fault])]).parse(body);
+
+/** Waits as long as the plan's delays for this side of the processing say. */
+export async function wait({ delays }: FaultPlan, when: Delay['when']): Promise<void> {
+  const ms = delays.filter((delay) => delay.when === when).reduce((sum, delay) => sum + delay.ms, 0);
+  if (ms > 0) await sleep(ms, undefined, { ref: false });
+}
+
+/** The plan's actions for the record, such as `delay+drop-after-commit`; null when nothing fires. */
+export function nameOf({ delays, spoiler }: FaultPlan): string | null {
+  const names = [...delays, ...(spoiler === null ? [] : [spoiler])].map(({ action }) => action);
+  return names.length === 0 ? null : names.join('+');
 }

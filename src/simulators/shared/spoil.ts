@@ -1,31 +1,42 @@
 import type { ServerResponse } from 'node:http';
-import type { Answer } from './answers.js';
+import type { Answer } from './answer.js';
 import type { Spoiler } from './faults.js';
-import { randomEncodedKey, randomKeyValue } from './random.js';
 
 /** How an answer goes out on the wire. */
 export type Delivery =
   { readonly kind: 'whole' | 'half'; readonly answer: Answer } | { readonly kind: 'reset' | 'drop' };
 
+/** What the faults need to know of the system that they spoil. */
+export interface Flavour {
+  /** Where a redirect points unless the fault says. */
+  readonly redirectTo: string;
+  /** The body of `garbage` unless the fault says. */
+  readonly garbage: string;
+  /** The fields that `answer-for-another` replaces unless the fault says. */
+  readonly anotherFields: readonly string[];
+  /** A value that could stand in that field, of somebody else. */
+  fresh(field: string): string;
+}
+
 const whole = (answer: Answer): Delivery => ({ kind: 'whole', answer });
 
 const GATEWAY_ERROR = '<html><body><h1>upstream</h1></body></html>';
 
-/** What a fault does without the tenant ever seeing the request; null when the tenant has to process it. */
-export function insteadOfProcessing(fault: Spoiler | null): Delivery | null {
+/** What a fault does without the system ever seeing the request; null when the system has to process it. */
+export function insteadOfProcessing(fault: Spoiler | null, flavour: Flavour): Delivery | null {
   switch (fault?.action) {
     case 'fail-before':
-      return fault.reset ? { kind: 'reset' } : replacement(fault);
+      return fault.reset ? { kind: 'reset' } : replacement(fault, flavour);
     case 'status':
     case 'redirect':
-      return fault.commit ? null : replacement(fault);
+      return fault.commit ? null : replacement(fault, flavour);
     default:
       return null;
   }
 }
 
 /** What a fault makes of an answer. */
-export function afterProcessing(fault: Spoiler | null, answer: Answer): Delivery {
+export function afterProcessing(fault: Spoiler | null, answer: Answer, flavour: Flavour): Delivery {
   switch (fault?.action) {
     case undefined:
       return whole(answer);
@@ -34,32 +45,34 @@ export function afterProcessing(fault: Spoiler | null, answer: Answer): Delivery
     case 'truncate':
       return { kind: 'half', answer };
     case 'garbage':
-      return whole({ ...answer, body: fault.body });
+      return whole({ ...answer, body: fault.body ?? flavour.garbage });
     case 'answer-for-another':
-      return whole(aboutAnother(answer, fault.fields));
+      return whole(aboutAnother(answer, fault.fields ?? flavour.anotherFields, flavour));
     case 'fail-before':
     case 'status':
     case 'redirect':
-      return replacement(fault);
+      return replacement(fault, flavour);
     default:
       return fault satisfies never;
   }
 }
 
-function replacement(fault: Extract<Spoiler, { action: 'fail-before' | 'status' | 'redirect' }>): Delivery {
+function replacement(
+  fault: Extract<Spoiler, { action: 'fail-before' | 'status' | 'redirect' }>,
+  flavour: Flavour,
+): Delivery {
   if (fault.action === 'redirect') {
-    return whole({ status: fault.status, headers: { location: fault.location }, body: '' });
+    return whole({ status: fault.status, headers: { location: fault.location ?? flavour.redirectTo }, body: '' });
   }
   const headers = { 'content-type': 'text/html', ...fault.headers };
   return whole({ status: fault.status, headers, body: fault.body ?? GATEWAY_ERROR });
 }
 
 /** The same answer with fresh random values in `fields`, wherever they stand: right in shape, about another key. */
-function aboutAnother(answer: Answer, fields: readonly string[]): Answer {
+function aboutAnother(answer: Answer, fields: readonly string[], flavour: Flavour): Answer {
   if (!answer.headers['content-type']?.includes('json')) return answer;
-  const fresh = (field: string): string => (field === 'id' ? randomEncodedKey() : randomKeyValue());
   const body: unknown = JSON.parse(answer.body, (field: string, value: unknown) =>
-    fields.includes(field) && typeof value === 'string' ? fresh(field).slice(0, value.length) : value,
+    fields.includes(field) && typeof value === 'string' ? flavour.fresh(field).slice(0, value.length) : value,
   );
   return { ...answer, body: JSON.stringify(body) };
 }

@@ -1,0 +1,13 @@
+import type { ApigeeSimulator } from './simulator.js';
+
+/** What a process that runs the simulator prints for its parent: one JSON object, secrets of the seed included. */
+export function describeApigeeForStdout({
+  managementUrl,
+  runtimeUrl,
+  tokenUrl,
+  controlUrl,
+  rules,
+  seeded,
+}: ApigeeSimulator) {
+  return { dialect: rules.dialect, managementUrl, runtimeUrl, tokenUrl, controlUrl, seeded };
+}

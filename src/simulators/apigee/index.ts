@@ -1,0 +1,3 @@
+/** A strict simulation of one Apigee organization, management and runtime plane. It shares no code with the client that it judges. */
+export { describeApigeeForStdout } from './describe.js';
+export { type ApigeeSimulator, type ApigeeSimulatorOptions, startApigeeSimulator } from './simulator.js';
