@@ -46,6 +46,7 @@ export interface Commands {
     readonly [provider: string],
     { readonly to: string; readonly consumerId: string; readonly header?: readonly Pair[]; readonly times: number }
   >;
+  'arazzo-check': Command<readonly [file: string], { readonly source?: readonly Pair[] }>;
 }
 
 interface Command<Args extends readonly unknown[], Flags> {
@@ -207,6 +208,18 @@ export const definitions: readonly Definition[] = [
       flag('--consumer-id <id>', 'value of the header apiConsumerId').makeOptionMandatory(),
       flag('--header <key=value>', 'another header, may be repeated; key=@FILE reads its value').argParser(pairs),
       flag('--times <n>', 'how many different notifications').argParser(wholeNumber(1, 1_000)).default(1),
+    ],
+  },
+  {
+    name: 'arazzo-check',
+    words: ['arazzo', 'run documents of the Arazzo Specification', 'check'],
+    summary: 'say everything that is wrong with an Arazzo document; sends nothing',
+    args: [['<file>', 'Arazzo 1.0 document, YAML or JSON']],
+    flags: [
+      flag(
+        '--source <name=file>',
+        'description of a source, may be repeated; default: its url beside the document',
+      ).argParser(pairs),
     ],
   },
 ];

@@ -25,5 +25,6 @@ export const loaders: Loaders = {
   pause: () => import('./commands/pause.js'),
   resume: () => import('./commands/resume.js'),
   rollback: () => import('./commands/rollback.js'),
+  'arazzo-check': () => import('./commands/arazzo-check.js'),
   ack: () => import('./commands/ack.js'),
 };
