@@ -250,6 +250,22 @@ describe('a credential that is gone from keyturn.yaml', () => {
     expect((await keyturn(i, 'apply', '--prune', '--json')).json.data).toMatchObject({ changes: [] });
   });
 
+  test('has its old key revoked at its time, although the settings are gone, and can be pruned then', async () => {
+    const i = await scheduled({ policy: { grace: '3s' } });
+    await keyturn(i, 'apply');
+    await i.worker();
+    await i.request('r-1');
+    const rotated = await i.until('version 1 is in grace', (s) => s.previous.length === 1 && s.rotation === null);
+    await editConfig(i, (yaml) => {
+      yaml.credentials = {};
+    });
+    await keyturn(i, 'apply');
+    await i.until('version 1 is gone', (s) => s.previous.length === 0);
+    const alive = i.simulator.oracle().keys.filter((k) => k.deletedAt === null);
+    expect(alive.map((k) => k.id)).toEqual([rotated.current?.keyId]);
+    expect((await keyturn(i, 'apply', '--prune', '--json')).exit).toBe(0);
+  });
+
   test('cannot be pruned while an old key is in grace', async () => {
     const i = await scheduled({ policy: { grace: '10m' } });
     await keyturn(i, 'apply');

@@ -214,3 +214,22 @@ it('a leak told while a rollback is under way takes the version that came back w
   expect(after.previous).toEqual([]);
   expect(acceptedIds(i)).toEqual([after.current?.keyId]);
 });
+
+it('a leak of a version that is not alive is refused to an operator, with those that are; nothing rotates', async () => {
+  const i = await installation();
+  await i.worker();
+  await i.client.ensureStarted(i.credentialId);
+  await i.until('version 1 is current', (s) => s.current?.version === 1);
+  const leak = { reason: 'compromise', source: 'operator', leakedVersion: 99 } as const;
+  await expect(i.client.rotateNow(i.credentialId, leak)).rejects.toThrow(/version 99 is not alive; alive: 1/);
+  expect((await i.state()).pendingRequests).toBe(0);
+  expect(i.simulator.oracle().writes).toEqual([]);
+});
+
+it('a signal that names a version that never was counts every living version as leaked', async () => {
+  const i = await installation({ policy: { grace: '1h' } });
+  await i.worker();
+  await i.request('r-1', { reason: 'compromise', leakedVersion: 99 });
+  const done = await i.until('only the new key is left', (s) => s.current?.version === 2 && s.previous.length === 0);
+  expect(done.lastRotation).toMatchObject({ outcome: 'rotated', reason: 'compromise' });
+});

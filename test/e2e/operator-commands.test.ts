@@ -137,6 +137,8 @@ describe('rotate', () => {
     const i = await installation();
     const ran = await keyturn(i, 'rotate', i.credentialId, '--json');
     expect(ran).toMatchObject({ exit: 6, json: { error: { code: 'KT-NO-WORKER' } } });
+    // And nothing is left behind that a worker would serve later.
+    expect(await i.client.entity(i.credentialId)).toBeNull();
   });
 
   test.each([
