@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { credentialWorkflowId, scheduleId } from '../../src/contract.js';
 import { editConfig, keyturn } from '../support/cli.js';
 import { installation, type Installation, type InstallationOptions } from '../support/installation.js';
@@ -305,4 +305,21 @@ describe('a credential that names another account now', () => {
     });
     expect((await keyturn(i, 'apply', '--json')).exit).toBe(0);
   });
+});
+
+test('a fire of the Schedule that ended unserved, for want of a worker, is served when there is one', async () => {
+  const i = await scheduled();
+  await keyturn(i, 'apply');
+  await handleOf(i).unpause('as agreed with ops');
+  await handleOf(i).trigger();
+  const action = await vi.waitFor(async () => {
+    const last = (await handleOf(i).describe()).info.recentActions.at(-1)?.action;
+    if (last?.type !== 'startWorkflow') throw new Error('not fired yet');
+    return last;
+  }, 10_000);
+  await i.client.temporal.workflow.getHandle(action.workflow.workflowId).terminate('nobody served it');
+  await i.worker();
+  const served = await i.until('version 2 is current', (s) => s.current?.version === 2);
+  expect(served.lastRotation).toMatchObject({ source: 'schedule', outcome: 'rotated' });
+  expect(served.lastRotation?.requestId).toMatch(new RegExp(`^schedule/${i.credentialId}/`));
 });

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { runCli } from '../../../src/cli/program.js';
 import { fixture } from './documents.js';
+import { noReference, referenceFile } from '../../support/reference.js';
 
 async function check(...argv: readonly string[]) {
   let out = '';
@@ -100,15 +101,11 @@ describe('keyturn arazzo check', () => {
     expect(exit).toBe(2);
   });
 
-  /** The published Apigee workflow and its OpenAPI description, unchanged, in the folder that this variable names. */
-  const published = process.env.KEYTURN_REFERENCE_DATA;
-  test.skipIf(published === undefined)('the published Apigee workflow has no mistake', async () => {
-    const folder = published ?? '';
-    const { exit, out } = await check(
-      join(folder, 'apigee-rotate-app-key-workflow.yml'),
-      '--source',
-      `apigeeApiManagement=${join(folder, 'apigee-api-management-openapi.yml')}`,
-    );
+  test('the published Apigee workflow has no mistake', async (context) => {
+    const workflow = referenceFile('apigee-rotate-app-key-workflow.yml');
+    const description = referenceFile('apigee-api-management-openapi.yml');
+    if (workflow === null || description === null) return context.skip(noReference);
+    const { exit, out } = await check(workflow, '--source', `apigeeApiManagement=${description}`);
     expect(exit).toBe(0);
     expect(out).toMatch(/revokeOldKey +DELETE \//);
   });
