@@ -104,7 +104,8 @@ function expectNoGap(i: Installation, oracle: Oracle, published: readonly Public
 function virtualClock(oracle: Oracle): (realMs: number) => number {
   return (realMs) => {
     const before = oracle.requests.findLast((r) => r.realAt <= realMs) ?? oracle.requests[0];
-    return realMs + (before ? before.at - before.realAt : oracle.now - oracle.realNow);
+    // Virtual and real time are read one after the other: a pause between them must not count as a clock that went back.
+    return realMs + Math.max(0, before ? before.at - before.realAt : oracle.now - oracle.realNow);
   };
 }
 
