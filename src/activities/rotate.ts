@@ -79,7 +79,8 @@ async function writeIntent(
   if (!acting) throw new KeyturnError('KT-INTERNAL', `no version can authenticate ${kind}`);
   const inventory = kind === 'create-secret' ? null : await takeInventory(engine, w, operation.operationId);
   const context = await engine.context(w, engine.values(w.opened, acting.version), operation.operationId);
-  const body = w.provider.prepare(context, kind);
+  const old = inventory?.keys?.find((k) => k.keyId === acting.keyId) ?? null;
+  const body = w.provider.prepare(context, kind, old);
   const nowMs = engine.now();
   const n = nextIntentN(w.opened.record);
   const intent: IntentFacts = {

@@ -80,6 +80,7 @@ export function readCredential(
         skewMs: timing.skew ?? 2 * secondMs,
         verifyAgainAfterMs: timing.verifyAgainAfter ?? 300 * secondMs,
         propagationMs: timing.propagation ?? provider.block.propagationMs,
+        settleMs: timing.settle ?? provider.block.settleMs,
         observeMs: timing.observe ?? provider.block.observeMs,
       },
       managedBy: facts.managedBy,

@@ -20,6 +20,7 @@ export interface ProviderBlock {
   readonly schema: z.ZodType<ProviderFacts>;
   /** Default of `timing`. Mambu: deletion is documented as immediate (Mambu docs, API Consumers page). */
   readonly propagationMs: number;
+  readonly settleMs: number;
   readonly observeMs: number;
   /** The same block as plain zod schema, for the published JSON schema. */
   readonly published: z.ZodType;
@@ -28,6 +29,7 @@ export interface ProviderBlock {
 const mambu: ProviderBlock = {
   published: mambuSettingsSchema,
   propagationMs: 0,
+  settleMs: 0,
   observeMs: 0,
   schema: mambuSettingsSchema.transform((settings): ProviderFacts => ({
     settings,

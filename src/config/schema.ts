@@ -68,6 +68,7 @@ export const timingSchema = strictShape({
   skew: durationSchema.optional(),
   verifyAgainAfter: durationSchema.optional(),
   propagation: durationSchema.optional(),
+  settle: durationSchema.optional(),
   observe: durationSchema.optional(),
 });
 export type TimingBlock = z.output<typeof timingSchema>;

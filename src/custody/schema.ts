@@ -107,6 +107,7 @@ const operation = z.strictObject({
       skewMs: ms,
       verifyAgainAfterMs: ms,
       propagationMs: ms,
+      settleMs: ms,
       observeMs: ms,
     }),
   }),

@@ -57,6 +57,7 @@ export const defaultTiming: Timing = {
   skewMs: 2_000,
   verifyAgainAfterMs: 300_000,
   propagationMs: 0,
+  settleMs: 0,
   observeMs: 0,
 };
 

@@ -119,6 +119,21 @@ export const errorTable = {
     retryable: false,
     hint: 'The new key may do less or more than the old one: compare both at the provider.',
   },
+  'KT-APPROVAL-NEEDED': {
+    exit: 3,
+    retryable: true,
+    hint: 'Approve what `keyturn status ID` names at the provider: the rotation goes on by itself.',
+  },
+  'KT-MANAGEMENT-AUTH': {
+    exit: 4,
+    retryable: true,
+    hint: 'Mend what `auth` of the credential or source refers to; keyturn tries again by itself.',
+  },
+  'KT-KEY-TAKEN': {
+    exit: 5,
+    retryable: true,
+    hint: 'The value that was drawn for the new key is in use by another key: the next attempt draws another one.',
+  },
   'KT-CAPABILITY-LOST': {
     exit: 3,
     retryable: false,

@@ -142,6 +142,9 @@ export interface Timing {
   readonly skewMs: number;
   readonly verifyAgainAfterMs: number;
   readonly propagationMs: number;
+  /** How long a read may miss what a write has made. */
+  readonly settleMs: number;
+  /** Between the revocation of an old key, which can be undone, and its removal. */
   readonly observeMs: number;
 }
 

@@ -44,7 +44,10 @@ export async function sendGuarded(guard: Guard, request: ProviderRequest): Promi
   const fingerprint = counted ? await guard.fingerprint(presented) : null;
   if (fingerprint !== null) await guard.lockout.admit(scope, fingerprint, operationId);
   if (request.effect === 'write') await guard.beforeWrite?.();
-  const answer = await http.send(scope.baseUrl, request, { httpTimeoutMs, ...(signal ? { signal } : {}) });
+  const answer = await http.send(request.baseUrl ?? scope.baseUrl, request, {
+    httpTimeoutMs,
+    ...(signal ? { signal } : {}),
+  });
   if (fingerprint !== null) await book(guard, answer, fingerprint).catch((error) => guard.onBookFailure(error));
   return answer;
 }

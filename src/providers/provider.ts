@@ -30,6 +30,8 @@ export interface ProviderRequest {
   readonly path: string;
   /** For messages: the path with placeholders instead of ids. */
   readonly route: string;
+  /** Another base URL than the credential's own, where the settings name one, e.g. for a probe of the runtime. */
+  readonly baseUrl?: string;
   readonly auth: RequestAuth;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Secret;
@@ -64,6 +66,9 @@ export interface KeyInfo {
   /** What the listing shows of the value, e.g. Mambu's first 6 characters. */
   readonly prefix?: string;
   readonly lifetime?: LifetimeReading;
+  /** Where the listing tells instants: since when the key exists, and until when at most (null: without end). */
+  readonly issuedAtMs?: number;
+  readonly expiresAtMs?: number | null;
   readonly revoked?: boolean;
   /** Comparable description of what the key may do. */
   readonly scope?: readonly string[];
@@ -88,6 +93,8 @@ export interface Created {
 export interface Verified {
   readonly keyId: string;
   readonly lifetime: LifetimeReading | null;
+  /** Where the provider tells the instant itself; null: without end. */
+  readonly expiresAtMs?: number | null;
   /** Empty: the new key may do exactly what the old one may. */
   readonly scopeDifference: readonly string[];
   /** A proof that could not be had, in words, e.g. a missing permission to list; null when all were had. */
@@ -106,12 +113,23 @@ export interface Provider<S = unknown> {
   settingsOf(identity: ProviderIdentity): S;
   /** What `retrieveConfiguration` may show. */
   publicSettings(settings: S): Readonly<Record<string, unknown>>;
-  /** Bytes of the request body for an intent, sealed by the engine before anything is sent; null where there is none. No I/O. */
-  prepare(context: Omit<ProviderContext<S>, 'send'>, kind: IntentKind): Secret | null;
+  /**
+   * Bytes of the request body for an intent, sealed by the engine before anything is sent; null where there is none. No I/O.
+   * Where the client chooses the value, this is where it is chosen. `old`: the current key as just listed, null where it is not.
+   */
+  prepare(context: Omit<ProviderContext<S>, 'send'>, kind: IntentKind, old: KeyInfo | null): Secret | null;
+  /** What no new key could ever equal the old one in, in words; null: nothing. Asked before anything is made. */
+  incurable?(settings: S, old: KeyInfo): string | null;
   /** Ids, lifetimes, scopes; never values. @throws ProviderFailure `forbidden` where listing is not permitted */
   inventory(context: ProviderContext<S>): Promise<readonly KeyInfo[]>;
   /** Exactly one request that writes. */
   create(context: ProviderContext<S>, intent: PreparedIntent): Promise<Created>;
+  /**
+   * Where the client chooses the value: reads whether the key that the intent asks for exists, with the same id and the same secret.
+   * Null: it does not. Needed where `capability.value` is `client`; then a `create` that finds the id taken throws `unknown` KT-KEY-TAKEN.
+   * @throws ProviderFailure `rejected` KT-KEY-TAKEN where the id exists with another secret
+   */
+  find?(context: ProviderContext<S>, intent: PreparedIntent): Promise<Created | null>;
   /** Idempotent: gives the new key the old one's scope. Returns what must happen before it is complete (e.g. an approval). */
   equip?(
     context: ProviderContext<S>,

@@ -150,6 +150,7 @@ export function operationFacts(): OperationFacts {
         skewMs: 2_000,
         verifyAgainAfterMs: 300_000,
         propagationMs: 0,
+        settleMs: 0,
         observeMs: 0,
       },
     },

@@ -91,6 +91,7 @@ describe('a valid file', () => {
       skewMs: 2_000,
       verifyAgainAfterMs: 5 * minute,
       propagationMs: 0,
+      settleMs: 0,
       observeMs: 0,
     });
     expect(credential.schedule).toEqual({ cron: '0 4 * * *', timezone: 'UTC', jitterMs: 0 });

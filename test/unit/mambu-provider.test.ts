@@ -89,7 +89,7 @@ describe('requests', () => {
       settingsFor({ keyTtl: '30d' }),
       answerOf(201, { id: 'n', apiKey: 'x'.repeat(32) }),
     );
-    const body = provider.prepare(context, 'create-key');
+    const body = provider.prepare(context, 'create-key', null);
     expect(body?.reveal()).toBe('{"expirationTime":2592000}');
     await provider.create(context, { ...intentOf('create-key'), body });
     expect(sent).toMatchObject([{ method: 'POST', path: '/consumers/rota%2Ftor/apikeys', effect: 'write', body }]);
@@ -99,13 +99,13 @@ describe('requests', () => {
       'Idempotency-Key': IDEMPOTENCY_KEY,
     });
     expect(revealed(sent[0])).toEqual({ apiKey: old.fields['apiKey']?.reveal() });
-    expect(provider.prepare({ ...context, settings: settingsFor() }, 'create-key')?.reveal()).toBe('{}');
+    expect(provider.prepare({ ...context, settings: settingsFor() }, 'create-key', null)?.reveal()).toBe('{}');
   });
 
   test('a rotation shows the secret key alone, and names the key in its body', async () => {
     const answer = answerOf(200, { id: 'n', apiKey: 'x'.repeat(32), secretKey: 'y'.repeat(32) });
     const { context, sent } = scripted(rotationSettings({ management: basic }), answer);
-    const body = provider.prepare(context, 'rotate');
+    const body = provider.prepare(context, 'rotate', null);
     expect(JSON.parse(body?.reveal() ?? '')).toEqual({ apiKey: old.fields['apiKey']?.reveal(), id: 'old-id' });
     const created = await provider.create(context, { ...intentOf('rotate'), body });
     expect(revealed(sent[0])).toEqual({ secretkey: old.fields['secretKey']?.reveal() });
@@ -117,7 +117,7 @@ describe('requests', () => {
 
   test('create-secret has neither body nor content type', async () => {
     const { context, sent } = scripted(rotationSettings(), answerOf(201, { secretKey: 'y'.repeat(32) }));
-    expect(provider.prepare(context, 'create-secret')).toBeNull();
+    expect(provider.prepare(context, 'create-secret', null)).toBeNull();
     const created = await provider.create(context, intentOf('create-secret', null));
     expect(sent[0]?.body).toBeUndefined();
     expect(sent[0]?.headers).toEqual({ accept, 'Idempotency-Key': IDEMPOTENCY_KEY });

@@ -35,6 +35,7 @@ const timing = {
   skewMs: 2 * second,
   verifyAgainAfterMs: 5 * minute,
   propagationMs: 0,
+  settleMs: 0,
   observeMs: 0,
 };
 
