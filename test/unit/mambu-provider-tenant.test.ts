@@ -63,7 +63,7 @@ describe('against a strict tenant over sockets', () => {
       acting = credential,
       idempotencyKey: string = randomUUID(),
     ): Promise<CredentialValues> => {
-      const intent = { kind, idempotencyKey, body: provider.prepare(contextOf(acting), kind) };
+      const intent = { kind, idempotencyKey, body: provider.prepare(contextOf(acting), kind, null) };
       const created = await provider.create(contextOf(acting), intent);
       return { keyId: created.keyId ?? acting.keyId, fields: { ...acting.fields, ...created.fields } };
     };
