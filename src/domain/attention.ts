@@ -73,6 +73,15 @@ export function attentionOf(lane: LaneState, nowMs: number): readonly Attention[
       `keyturn rotate ${id} --reason compromise`,
     );
   }
+  const { active } = lane;
+  if (active && active.waitingFor.length > 0) {
+    raise(
+      'KT-APPROVAL-NEEDED',
+      active.stepStartedAtMs,
+      `the rotation waits for ${active.waitingFor.join(', ')}`,
+      `keyturn status ${id}`,
+    );
+  }
   for (const debt of view.debts) {
     if (debt.kind === 'suspected-orphan') {
       raise(

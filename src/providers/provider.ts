@@ -74,6 +74,17 @@ export interface KeyInfo {
   readonly scope?: readonly string[];
 }
 
+/** What the engine needs where the client chooses the value of a key: it is known before the call, and can be looked for after it. */
+export interface ChosenValues<S> {
+  /** The key that an intent asks for, from its body. No I/O. */
+  of(intent: PreparedIntent): CredentialValues;
+  /**
+   * Whether that key exists, with the same id and the same secret; null: it does not.
+   * @throws ProviderFailure `rejected` KT-KEY-TAKEN where the id exists with another secret
+   */
+  find(context: ProviderContext<S>, intent: PreparedIntent): Promise<Created | null>;
+}
+
 /** One write to make, as it was sealed before. */
 export interface PreparedIntent {
   readonly kind: IntentKind;
@@ -124,12 +135,8 @@ export interface Provider<S = unknown> {
   inventory(context: ProviderContext<S>): Promise<readonly KeyInfo[]>;
   /** Exactly one request that writes. */
   create(context: ProviderContext<S>, intent: PreparedIntent): Promise<Created>;
-  /**
-   * Where the client chooses the value: reads whether the key that the intent asks for exists, with the same id and the same secret.
-   * Null: it does not. Needed where `capability.value` is `client`; then a `create` that finds the id taken throws `unknown` KT-KEY-TAKEN.
-   * @throws ProviderFailure `rejected` KT-KEY-TAKEN where the id exists with another secret
-   */
-  find?(context: ProviderContext<S>, intent: PreparedIntent): Promise<Created | null>;
+  /** Needed where `capability.value` is `client`; then a `create` that finds the value in use throws `unknown` KT-KEY-TAKEN. */
+  readonly chosen?: ChosenValues<S>;
   /** Idempotent: gives the new key the old one's scope. Returns what must happen before it is complete (e.g. an approval). */
   equip?(
     context: ProviderContext<S>,

@@ -211,5 +211,6 @@ function rollbackProblem(lane: LaneState, r: RollbackInput | undefined): string 
   if (!any) return 'there is no version to go back to';
   if (lane.active || lane.rollback) return 'a rotation is in progress';
   const providerGrace = lane.capability === 'D' || lane.capability === 'E';
-  return rollbackRefusal(view, rollbackTarget(lane, r), policy, providerGrace, false, Date.now());
+  // Only what can be restored is ever held.
+  return rollbackRefusal(view, rollbackTarget(lane, r), policy, providerGrace, true, Date.now());
 }

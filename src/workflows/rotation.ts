@@ -51,6 +51,7 @@ export class RotationStopped extends Error {
 }
 
 const MAX_KEYS_PER_ROTATION = 3;
+const MAX_CORRECTIONS = 2;
 
 /** Resolves after publish. @throws RotationStopped after everything that can be undone was undone */
 export async function rotation(steps: Steps): Promise<void> {
@@ -103,7 +104,7 @@ async function makeKey(steps: Steps): Promise<void> {
 }
 
 async function prove(steps: Steps): Promise<'verified' | 'unverified' | 'refused'> {
-  for (;;) {
+  for (let corrections = 0; ;) {
     const verdict = await steps.verify();
     switch (verdict.do) {
       case 'verified':
@@ -111,6 +112,12 @@ async function prove(steps: Steps): Promise<'verified' | 'unverified' | 'refused
         return verdict.do;
       case 'again':
         await steps.until(verdict.atMs);
+        break;
+      case 'differs':
+        // Somebody has changed the old key's scope meanwhile: it is followed, a few times.
+        if (++corrections > MAX_CORRECTIONS)
+          throw new RotationStopped('rolled-back', 'KT-SCOPE-DIFFERS', `scopes differ: ${verdict.in.join(', ')}`);
+        await steps.equip();
         break;
       case 'publish-unverified':
         await steps.until(verdict.atMs);

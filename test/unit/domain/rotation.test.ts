@@ -79,6 +79,17 @@ describe('a rotation', () => {
     expect(calls).toEqual(['plan', ...make, 'verify', 'until 9', 'verify', 'publish verified', 'killLeaked']);
   });
 
+  test('gives the new key the scope again that somebody has changed meanwhile', async () => {
+    const { calls } = await run({ verdicts: [{ do: 'differs', in: ['product:orders'] }, { do: 'verified' }] });
+    expect(calls).toEqual(['plan', ...make, 'verify', 'equip', 'verify', 'publish verified', 'killLeaked']);
+  });
+
+  test('is taken back when the scopes do not become equal', async () => {
+    const { calls, error } = await run({ verdicts: [{ do: 'differs', in: ['product:orders'] }] });
+    expect(calls.slice(-6)).toEqual(['verify', 'equip', 'verify', 'equip', 'verify', 'takeBack']);
+    expect(error).toMatchObject({ outcome: 'rolled-back', code: 'KT-SCOPE-DIFFERS' });
+  });
+
   test('publishes unverified at the last safe instant, not before', async () => {
     const { calls } = await run({ plan: { canGoBack: false }, verdicts: [{ do: 'publish-unverified', atMs: 99 }] });
     expect(calls).toEqual(['plan', ...make, 'verify', 'until 99', 'publish unverified', 'killLeaked']);
