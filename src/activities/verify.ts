@@ -36,7 +36,7 @@ export async function verify(
     const old = { keyId: engine.values(w.opened, current.version).keyId };
     const verified = await w.provider.verify(context, fresh, old);
     const { scopeDifference } = verified;
-    if (scopeDifference.length > 0 && canGoBack(w.strategy)) return stuck({ do: 'differs', in: scopeDifference });
+    if (scopeDifference.length > 0 && canGoBack(w.strategy)) return await stuck({ do: 'differs', in: scopeDifference });
     return { view: await recordVerified(engine, w, pending, verified), verdict: { do: 'verified' } };
   } catch (error) {
     if (isProviderFailure(error, 'credential-refused')) return stuck(await afterRefusal(engine, w, input));

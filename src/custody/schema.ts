@@ -68,7 +68,7 @@ const intent = z.strictObject({
   sends: count,
   keylessReplays: count.exactOptional(),
   taken: z.literal(true).exactOptional(),
-  absent: z.literal(true).exactOptional(),
+  absent: z.boolean().exactOptional(),
   inventory: z.array(z.string()).nullable(),
 });
 

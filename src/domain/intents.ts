@@ -40,12 +40,13 @@ export function reopen(record: CredentialRecord, operationId: string, n: number,
   if (!intent) return lost(`intent ${n} is gone`);
   if (intent.settled !== 'unknown') return lost(`intent ${n} is ${intent.settled}`);
   return next(
-    withIntent(record, n, ({ absent: _, ...i }) => ({
+    withIntent(record, n, (i) => ({
       ...i,
       settled: 'open',
       epoch: record.epoch,
       sendBeforeMs,
       sends: i.sends + 1,
+      absent: false,
     })),
   );
 }
@@ -92,9 +93,7 @@ export function notFound(record: CredentialRecord, operationId: string, n: numbe
   const stale = forward(record, operationId);
   if (stale) return stale;
   if (!record.intents.some((i) => i.n === n && i.settled === 'unknown')) return lost(`intent ${n} is not unknown`);
-  return next(
-    withIntent(record, n, (i) => ({ ...i, absent: true as const, ...(taken ? { taken: true as const } : {}) })),
-  );
+  return next(withIntent(record, n, (i) => ({ ...i, absent: true, ...(taken ? { taken: true as const } : {}) })));
 }
 
 /** Recovery begins: an attempt that is still under way may not send any more. */

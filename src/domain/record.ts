@@ -109,7 +109,7 @@ export interface IntentFacts {
   /** The provider has said that the value is in use already: by an earlier sending, or by somebody else's key. */
   readonly taken?: true;
   /** Looked for until the provider would surely have shown it, since the last sending: it does not exist. */
-  readonly absent?: true;
+  readonly absent?: boolean;
   /** Ids listed just before sending; null when listing was not permitted. */
   readonly inventory: readonly string[] | null;
 }
