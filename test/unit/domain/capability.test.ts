@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { activitiesPerSecond, canGoBack, classOf, strategyOf, type Capability } from '../../../src/domain/capability.js';
+import {
+  activitiesPerSecond,
+  canGoBack,
+  classOf,
+  strategyOf,
+  type Capability,
+} from '../../../src/domain/capability.js';
 import { classB, hour, minute } from './facts.js';
 
 const capability: Capability = {
