@@ -39,7 +39,15 @@ const timing = {
 
 /** One section each, with the path of its schema and its own paths within. */
 export const sections = [
-  { title: 'Top level', at: '', keys: { version: 'always 1' } },
+  {
+    title: 'Top level',
+    at: '',
+    keys: {
+      version: 'always 1',
+      plugins:
+        'exact names of packages that may be imported as providers, installed where keyturn.yaml is; see [write a provider](../how-to/write-a-provider.md)',
+    },
+  },
   {
     title: 'temporal',
     at: 'temporal',
@@ -116,7 +124,7 @@ export const sections = [
     title: 'connections',
     at: 'connections.*',
     note: 'What several credentials share. Besides `provider` it may hold any setting of that provider’s block; the credential’s own go before.',
-    keys: { provider: 'the provider' },
+    keys: { provider: 'the provider', 'provider.module': 'as in [credentials](#credentials)' },
   },
   {
     title: 'policies',
@@ -130,7 +138,9 @@ export const sections = [
     note: 'The id starts with a-z or 0-9 and holds a-z 0-9 . _ - (at most 63 characters).',
     leaveOut: ['policy.', 'timing.', 'mambu.'],
     keys: {
-      provider: 'the provider; this version has `mambu`',
+      provider: 'the provider; this version has `mambu`, and `{ module: PACKAGE }` for a plug-in',
+      'provider.module': 'a name from `plugins`',
+      settings: 'of a plug-in, checked by its own schema',
       connection: 'a name from `connections`, instead of what stands there',
       policy: 'a mapping as in [policies](#policies), or a name from there',
       timing: 'as in [timing](#timing)',

@@ -11,6 +11,7 @@ import { KeyturnError } from './domain/errors.js';
 import { firstRecord } from './domain/imports.js';
 import { createHttpClient, type HttpClient } from './providers/http.js';
 import { mambuProvider } from './providers/mambu/provider.js';
+import { importedPlugin } from './providers/plugin.js';
 import type { CredentialValues, Provider } from './providers/provider.js';
 import { openFileStore } from './stores/file.js';
 import type { Store } from './stores/store.js';
@@ -34,11 +35,11 @@ export async function openVault(config: Config, scrubber: Scrubber = createScrub
   return { store, custody, lockout, access, scrubber, close: () => store.close() };
 }
 
-/** Providers by the name that the configuration uses. */
+/** Providers by the name that the configuration uses, plug-ins by that of their package. */
 export function providers(): (name: string) => Provider {
   const known = new Map<string, Provider>([['mambu', mambuProvider({ resolveSecret }) as Provider]]);
   return (name) => {
-    const provider = known.get(name);
+    const provider = known.get(name) ?? importedPlugin(name);
     if (!provider)
       throw new KeyturnError(
         'KT-CONFIG',
@@ -53,9 +54,9 @@ export async function sealFirstKey(
   { custody }: Pick<Vault, 'custody'>,
   credential: CredentialConfig,
   values: CredentialValues,
+  provider = providers()(credential.provider),
 ): Promise<void> {
   const { credentialId, settings } = credential;
-  const provider = providers()(credential.provider);
   const [main = ''] = Object.keys(provider.secretFields);
   const value = values.fields[main];
   if (!value) throw new KeyturnError('KT-INPUT', `${main} is missing`);

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import type { Provider } from '../providers/provider.js';
 import { nearest, strictShape } from '../providers/schemas.js';
 import type { Path } from './document.js';
 import { type Findings, valueAt } from './findings.js';
+import { pluginBlock, unlisted } from './plugins.js';
 import { type ProviderBlock, providerBlocks, type ProviderFacts } from './providers.js';
 import { credentialShape, idRule, idSchema, type PolicyBlock, policySchema, type TimingBlock } from './schema.js';
 import type { CredentialConfig } from './types.js';
@@ -13,6 +15,7 @@ export interface Shared {
   readonly connections: ReadonlyMap<string, Mapping | undefined>;
   readonly policies: ReadonlyMap<string, PolicyBlock | undefined>;
   readonly timing: TimingBlock;
+  readonly plugins: ReadonlyMap<string, Provider>;
 }
 
 /** A credential with what the rules between several of them need. */
@@ -42,11 +45,11 @@ export function readCredential(
   const given = findings.read(mappingSchema, raw, path);
   if (given === undefined) return undefined;
   const connection = lookUp(given.connection, 'connection', shared.connections, path, findings);
-  const provider = readProvider(given.provider, connection, path, findings);
+  const provider = readProvider(given.provider, connection, shared.plugins, path, findings);
   if (provider === undefined) return undefined;
-  const { [provider.name]: ownBlock, ...rest } = given;
+  const { [provider.settingsKey]: ownBlock, ...rest } = given;
   const read = findings.read(credentialSchema, rest, path);
-  const settingsPath = [...path, provider.name];
+  const settingsPath = [...path, provider.settingsKey];
   const facts = readSettings(provider.block, ownBlock, connection, { settingsPath, given }, findings);
   const policy =
     typeof read?.policy === 'object'
@@ -79,7 +82,7 @@ export function readCredential(
         httpTimeoutMs: timing.httpTimeout ?? 15 * secondMs,
         skewMs: timing.skew ?? 2 * secondMs,
         verifyAgainAfterMs: timing.verifyAgainAfter ?? 300 * secondMs,
-        propagationMs: timing.propagation ?? provider.block.propagationMs,
+        propagationMs: timing.propagation ?? facts.propagationMs ?? provider.block.propagationMs,
         settleMs: timing.settle ?? provider.block.settleMs,
         observeMs: timing.observe ?? provider.block.observeMs,
       },
@@ -114,14 +117,32 @@ function choice(name: string, known: readonly string[]): string {
 /** Providers that a later version has: a better answer than "unknown". */
 const plannedProviders = ['apigee'];
 
+interface ReadProvider {
+  readonly name: string;
+  readonly block: ProviderBlock;
+  /** Where its settings stand: at the provider's name, or for a plug-in at `settings`. */
+  readonly settingsKey: string;
+}
+
 function readProvider(
   given: unknown,
   connection: Mapping | undefined,
+  plugins: Shared['plugins'],
   path: Path,
   findings: Findings,
-): { readonly name: string; readonly block: ProviderBlock } | undefined {
+): ReadProvider | undefined {
   const name = given ?? connection?.provider;
   const place = [...path, 'provider'];
+  const module = valueAt(name, ['module']);
+  if (typeof module === 'string') {
+    if (connection !== undefined && valueAt(connection.provider, ['module']) !== module) {
+      findings.error(place, 'is not the provider of its connection');
+    }
+    const plugin = plugins.get(module);
+    if (plugin !== undefined) return { name: module, block: pluginBlock(plugin), settingsKey: 'settings' };
+    findings.error([...place, 'module'], unlisted(module, [...plugins.keys()]));
+    return undefined;
+  }
   const known = `known: ${[...providerBlocks.keys()].join(', ')}`;
   const block = typeof name === 'string' ? providerBlocks.get(name) : undefined;
   if (typeof name !== 'string' || block === undefined) {
@@ -133,7 +154,7 @@ function readProvider(
   if (connection !== undefined && connection.provider !== name) {
     findings.error(place, 'is not the provider of its connection');
   }
-  return { name, block };
+  return { name, block, settingsKey: name };
 }
 
 /** The connection's settings with the credential's own on top; a mistake is noted where it stands. */

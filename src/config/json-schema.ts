@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { strictShape } from '../providers/schemas.js';
+import { pluginsSchema } from './plugins.js';
 import { providerBlocks } from './providers.js';
 import * as sections from './schema.js';
 
@@ -7,6 +8,9 @@ import * as sections from './schema.js';
 export function configJsonSchema(): object {
   const blocks = Object.fromEntries([...providerBlocks].map(([name, { published }]) => [name, published]));
   const connections = [...providerBlocks.keys()].map((name) => z.looseObject({ provider: z.literal(name) }));
+  // A plug-in's own schema is known where it is imported.
+  const settings = z.record(z.string(), z.unknown());
+  const plugged = z.looseObject({ provider: strictShape({ module: z.string() }) });
   const file = strictShape({
     version: z.literal(1),
     temporal: sections.temporalSchema,
@@ -17,9 +21,13 @@ export function configJsonSchema(): object {
     lockout: sections.lockoutSchema,
     timing: sections.timingSchema,
     webhooks: sections.webhooksSchema,
-    connections: z.record(z.string(), z.union(connections)),
+    connections: z.record(z.string(), z.union([...connections, plugged])),
     policies: z.record(z.string(), sections.policySchema),
-    credentials: z.record(sections.idSchema, strictShape({ ...sections.credentialShape, ...blocks }).partial()),
+    plugins: pluginsSchema,
+    credentials: z.record(
+      sections.idSchema,
+      strictShape({ ...sections.credentialShape, ...blocks, settings }).partial(),
+    ),
   });
   return z.toJSONSchema(file.partial().required({ version: true }), {
     io: 'input',

@@ -1,9 +1,11 @@
 import { dirname, relative, resolve } from 'node:path';
 import type { z } from 'zod';
 import { KeyturnError } from '../domain/errors.js';
+import type { Plugins } from '../providers/plugin.js';
 import { type ReadCredential, mappingSchema, readCredential, type Shared } from './credentials.js';
 import { readDocument } from './document.js';
 import { Findings } from './findings.js';
+import { readPlugins } from './plugins.js';
 import { checkPolicy, checkTogether, checkWebhooks } from './rules.js';
 import * as sections from './schema.js';
 import { withAbsoluteFiles } from './secrets.js';
@@ -26,21 +28,27 @@ export function issueText(file: string, { path, line, column, message }: ConfigI
 /**
  * Checks the text of a keyturn.yaml. Resolves no secret and reads no other file.
  * @param file its name, for messages and as the place from which relative paths count
+ * @param plugins what came of the names that it lists as `plugins`
  * @throws ConfigError with every issue at once
  */
-export function parseConfig(text: string, file: string): Config {
+export function parseConfig(text: string, file: string, plugins: Plugins = new Map()): Config {
   const document = readDocument(text);
   const findings = new Findings(document);
-  const config = findings.errors.length === 0 ? read(document.value, file, findings) : undefined;
+  const config = findings.errors.length === 0 ? read(document.value, file, plugins, findings) : undefined;
   if (config === undefined || findings.errors.length > 0) throw new ConfigError(file, findings.errors);
   return withAbsoluteFiles({ ...config, warnings: findings.warnings }, config.directory);
 }
 
-function read(value: unknown, file: string, findings: Findings): Omit<Config, 'warnings'> | undefined {
+function read(
+  value: unknown,
+  file: string,
+  plugins: Plugins,
+  findings: Findings,
+): Omit<Config, 'warnings'> | undefined {
   const root = findings.read(mappingSchema, value ?? {}, []);
   if (root === undefined) return undefined;
   rejectPlanned(root, findings);
-  const { arazzo: _, plugins: __, ...known } = root;
+  const { arazzo: _, ...known } = root;
   findings.read(sections.fileSchema, known, []);
   const section = <T>(schema: z.ZodType<T>, key: string): T | undefined =>
     findings.read(schema, root[key] ?? {}, [key]);
@@ -52,7 +60,7 @@ function read(value: unknown, file: string, findings: Findings): Omit<Config, 'w
   const worker = section(sections.workerSchema, 'worker');
   const lockout = section(sections.lockoutSchema, 'lockout');
   const webhooks = section(sections.webhooksSchema, 'webhooks');
-  const credentials = readCredentials(root, findings);
+  const credentials = readCredentials(root, readPlugins(root.plugins, plugins, findings), findings);
 
   if (server?.auth.kind === 'none' && !isLoopback(server.listen)) {
     findings.error(
@@ -85,7 +93,7 @@ function read(value: unknown, file: string, findings: Findings): Omit<Config, 'w
 
 /** Parts of the contract that a later version has: a better answer than "unknown key". */
 function rejectPlanned(root: Readonly<Record<string, unknown>>, findings: Findings): void {
-  for (const key of ['arazzo', 'plugins']) {
+  for (const key of ['arazzo']) {
     if (root[key] !== undefined) findings.error([key], 'is not in this version: delete it');
   }
 }
@@ -131,10 +139,15 @@ function readPlaces(
 
 const isWithin = (path: string, folder: string): boolean => !/^\.\.([/\\]|$)/.test(relative(folder, path));
 
-function readCredentials(root: Readonly<Record<string, unknown>>, findings: Findings): readonly ReadCredential[] {
+function readCredentials(
+  root: Readonly<Record<string, unknown>>,
+  plugins: Shared['plugins'],
+  findings: Findings,
+): readonly ReadCredential[] {
   const named = (key: string): readonly [string, unknown][] =>
     Object.entries(findings.read(mappingSchema, root[key] ?? {}, [key]) ?? {});
   const shared: Shared = {
+    plugins,
     timing: findings.read(sections.timingSchema, root.timing ?? {}, ['timing']) ?? {},
     connections: new Map(
       named('connections').map(([name, raw]) => [name, findings.read(mappingSchema, raw, ['connections', name])]),

@@ -12,6 +12,8 @@ export interface ProviderFacts extends Pick<CredentialConfig, 'baseUrl' | 'manag
   readonly providerGraceMs: number | null;
   readonly acceptsGap: boolean;
   readonly keyTtlMs: number | null;
+  /** Default of `timing.propagation` where it depends on the settings. */
+  readonly propagationMs?: number;
   readonly warnings: readonly { readonly path: Path; readonly message: string }[];
 }
 

@@ -143,9 +143,11 @@ export const policySchema = strictShape({
 });
 export type PolicyBlock = z.output<typeof policySchema>;
 
-/** All but the provider's own block, whose key is the provider's name. */
+/** All but the provider's own block, whose key is the provider's name, and for a plug-in `settings`. */
 export const credentialShape = {
-  provider: name.optional(),
+  provider: z
+    .union([name, strictShape({ module: name })], { error: 'must be a name, or { module: PACKAGE } for a plug-in' })
+    .optional(),
   connection: name.optional(),
   policy: z.union([name, policySchema], { error: 'must be a mapping or a name from `policies`' }).optional(),
   timing: timingSchema.optional(),
@@ -165,5 +167,6 @@ export const fileSchema = strictShape({
   webhooks: z.unknown().optional(),
   connections: z.unknown().optional(),
   policies: z.unknown().optional(),
+  plugins: z.unknown().optional(),
   credentials: z.unknown().optional(),
 });

@@ -40,7 +40,7 @@ export function withAbsoluteFiles(value: unknown, directory: string): unknown {
   if (Array.isArray(value)) return value.map((item: unknown) => withAbsoluteFiles(item, directory));
   if (value instanceof Map)
     return new Map([...value].map(([key, item]) => [key, withAbsoluteFiles<unknown>(item, directory)]));
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null || !isPlain(value)) return value;
   if ('from' in value && value.from === 'file' && 'path' in value && typeof value.path === 'string') {
     return { ...value, path: resolve(directory, value.path) };
   }
@@ -48,3 +48,6 @@ export function withAbsoluteFiles(value: unknown, directory: string): unknown {
     Object.entries(value).map(([key, item]) => [key, withAbsoluteFiles<unknown>(item, directory)]),
   );
 }
+
+/** A plug-in's settings may hold anything else that its schema makes, e.g. a URL. */
+const isPlain = (value: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(value));

@@ -38,8 +38,15 @@ export interface FailureFacts {
   readonly retryAfterMs?: number;
 }
 
+const brand = Symbol.for('keyturn.ProviderFailure');
+
 /** Thrown by providers and by the HTTP client below them. Its message is secret-free by construction. */
 export class ProviderFailure extends Error {
+  /** Also for one that a plug-in throws which brings along a copy of keyturn: taken for a defect, a refusal would count as unknown. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && brand in value;
+  }
+  readonly [brand] = true;
   override readonly name = 'ProviderFailure';
   readonly facts: FailureFacts;
   constructor(facts: FailureFacts) {
