@@ -127,11 +127,11 @@ async function reopenIntent(
 /** Whether the key with the value that was chosen exists. A read may lag behind the write: it is repeated until it cannot any more. */
 async function look(engine: Engine, w: Working, operation: OperationFacts, n: number): Promise<Rotated> {
   const { intent, shelved, prepared } = intentOf(w.opened, n);
-  const { chosen } = w.provider;
-  if (!chosen) throw new KeyturnError('KT-INTERNAL', `provider ${w.provider.name} cannot look for a key it has chosen`);
+  if (!w.provider.find)
+    throw new KeyturnError('KT-INTERNAL', `provider ${w.provider.name} cannot look for a key it has chosen`);
   const { operationId } = operation;
   const context = await engine.context(w, engine.values(w.opened, shelved.actingVersion), operationId);
-  const found = await chosen.find(context, prepared).catch((error: unknown): 'taken' => {
+  const found = await w.provider.find(context, prepared).catch((error: unknown): 'taken' => {
     if (isProviderFailure(error, 'rejected') && error.facts.code === 'KT-KEY-TAKEN') return 'taken';
     throw error;
   });

@@ -16,10 +16,10 @@ export async function settleStrangers(engine: Engine, w: Working, operationId: s
     (i) => i.kind !== 'create-secret' && ['unknown', 'open'].includes(i.settled) && !i.absent,
   );
   if (late.length === 0 && unsettled.length === 0) return w.opened;
-  const { chosen } = w.provider;
-  const named = [...lateIds(late), ...(chosen ? unsettled.flatMap(({ n }) => chosenId(w, n)) : [])];
+  const chooses = w.strategy.class === 'A';
+  const named = [...lateIds(late), ...(chooses ? unsettled.flatMap(({ n }) => chosenId(w, n)) : [])];
   const certain = await Promise.all(named.map(async (id) => ({ id, shown: await engine.publicId(w, id) })));
-  const inventory = unsettled.length > 0 && !chosen ? await takeInventory(engine, w, operationId) : null;
+  const inventory = unsettled.length > 0 && !chooses ? await takeInventory(engine, w, operationId) : null;
   const keyTtlMs = w.provider.capability(w.config.settings).keyTtlMs ?? null;
   const nowMs = engine.now();
   const { opened } = await engine.deps.custody.update(w.credentialId, ({ record, shelf }) => {
@@ -51,7 +51,7 @@ function chosenId(w: Working, n: number): readonly string[] {
   const intent = w.opened.record.intents.find((i) => i.n === n);
   if (!shelved || !intent || !w.provider.chosen) return [];
   const { kind, idempotencyKey } = intent;
-  return [w.provider.chosen.of({ kind, idempotencyKey, body: shelved.body }).keyId];
+  return [w.provider.chosen({ kind, idempotencyKey, body: shelved.body }).keyId];
 }
 
 /** @param dueMs when it is worked on first */

@@ -74,17 +74,6 @@ export interface KeyInfo {
   readonly scope?: readonly string[];
 }
 
-/** What the engine needs where the client chooses the value of a key: it is known before the call, and can be looked for after it. */
-export interface ChosenValues<S> {
-  /** The key that an intent asks for, from its body. No I/O. */
-  of(intent: PreparedIntent): CredentialValues;
-  /**
-   * Whether that key exists, with the same id and the same secret; null: it does not.
-   * @throws ProviderFailure `rejected` KT-KEY-TAKEN where the id exists with another secret
-   */
-  find(context: ProviderContext<S>, intent: PreparedIntent): Promise<Created | null>;
-}
-
 /** One write to make, as it was sealed before. */
 export interface PreparedIntent {
   readonly kind: IntentKind;
@@ -135,8 +124,14 @@ export interface Provider<S = unknown> {
   inventory(context: ProviderContext<S>): Promise<readonly KeyInfo[]>;
   /** Exactly one request that writes. */
   create(context: ProviderContext<S>, intent: PreparedIntent): Promise<Created>;
-  /** Needed where `capability.value` is `client`; then a `create` that finds the value in use throws `unknown` KT-KEY-TAKEN. */
-  readonly chosen?: ChosenValues<S>;
+  /** The key that an intent asks for, from its body; needed, as `find` is, where `capability.value` is `client`. No I/O. */
+  chosen?(intent: PreparedIntent): CredentialValues;
+  /**
+   * Whether the chosen key exists, with the same id and the same secret; null: it does not. It is asked after a `create` with an unknown
+   * outcome, and one that finds the value in use throws `unknown` KT-KEY-TAKEN.
+   * @throws ProviderFailure `rejected` KT-KEY-TAKEN where the id exists with another secret
+   */
+  find?(context: ProviderContext<S>, intent: PreparedIntent): Promise<Created | null>;
   /** Idempotent: gives the new key the old one's scope. Returns what must happen before it is complete (e.g. an approval). */
   equip?(
     context: ProviderContext<S>,
