@@ -36,7 +36,8 @@ export async function verify(
     const old = { keyId: engine.values(w.opened, current.version).keyId };
     const verified = await w.provider.verify(context, fresh, old);
     const { scopeDifference } = verified;
-    if (scopeDifference.length > 0 && canGoBack(w.strategy)) return await stuck({ do: 'differs', in: scopeDifference });
+    if (scopeDifference.length > 0 && canGoBack(w.strategy))
+      return await stuck({ do: 'differs', in: scopeDifference, atMs: lookAgainAtMs(engine, w) });
     return { view: await recordVerified(engine, w, pending, verified), verdict: { do: 'verified' } };
   } catch (error) {
     if (isProviderFailure(error, 'credential-refused')) return stuck(await afterRefusal(engine, w, input));
@@ -54,6 +55,9 @@ export async function verify(
     throw error;
   }
 }
+
+/** Eight looks are as long as a read may lag behind a write. */
+const lookAgainAtMs = (engine: Engine, w: Working): number => engine.now() + w.config.timing.settleMs / 8;
 
 /** One 401 is not a verdict; the second try is granted once and counted in the budget like any other. */
 async function grantSecondTry(engine: Engine, w: Working, pending: VersionFacts): Promise<void> {

@@ -51,7 +51,7 @@ export class RotationStopped extends Error {
 }
 
 const MAX_KEYS_PER_ROTATION = 3;
-const MAX_CORRECTIONS = 2;
+const MAX_CORRECTIONS = 8;
 
 /** Resolves after publish. @throws RotationStopped after everything that can be undone was undone */
 export async function rotation(steps: Steps): Promise<void> {
@@ -114,10 +114,11 @@ async function prove(steps: Steps): Promise<'verified' | 'unverified' | 'refused
         await steps.until(verdict.atMs);
         break;
       case 'differs':
-        // Somebody has changed the old key's scope meanwhile: it is followed, a few times.
+        // A read may lag behind what was written, or somebody has changed the old key's scope meanwhile: it is followed.
         if (++corrections > MAX_CORRECTIONS)
           throw new RotationStopped('rolled-back', 'KT-SCOPE-DIFFERS', `scopes differ: ${verdict.in.join(', ')}`);
         await steps.equip();
+        await steps.until(verdict.atMs);
         break;
       case 'publish-unverified':
         await steps.until(verdict.atMs);

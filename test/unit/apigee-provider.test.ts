@@ -322,19 +322,6 @@ describe('verify', () => {
     ]);
   });
 
-  test('takes a difference for a read that lags behind while the key is young', async () => {
-    const { simulator, provider, context, old, created, failureOf } = await bench();
-    const fresh = await created();
-    const model = await old();
-    simulator.clock.advance(29_000);
-    expect(await failureOf(provider.verify(context, fresh, model))).toMatchObject({
-      class: 'busy',
-      retryAfterMs: 2_000,
-    });
-    simulator.clock.advance(1_000);
-    expect((await provider.verify(context, fresh, model)).scopeDifference).toContain('product:orders is missing');
-  });
-
   test('equip waits for a listing that lags behind', async () => {
     const { simulator, provider, context, old, created, failureOf } = await bench({
       rules: { consistencyDelayMs: 3_000 },

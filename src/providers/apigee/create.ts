@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ProviderFailure } from '../../domain/failure.js';
 import { Secret } from '../../domain/secret.js';
 import { parseJson } from '../answers.js';
-import type { Created, KeyInfo, PreparedIntent } from '../provider.js';
+import type { Created, CredentialValues, KeyInfo, PreparedIntent } from '../provider.js';
 import { readKey } from './answers.js';
 import { isSuccess, refusalOf, routeOf, unusable } from './errors.js';
 import type { ApigeeKey } from './keys.js';
@@ -48,6 +48,11 @@ function wantedBy({ body }: PreparedIntent): { readonly consumerKey: string; rea
   const { data } = bodySchema.safeParse(parseJson(body?.reveal() ?? ''));
   if (data !== undefined) return { ...data, consumerSecret: new Secret(data.consumerSecret) };
   throw new ProviderFailure({ class: 'rejected', code: 'KT-INTERNAL', message: 'the sealed request names no key' });
+}
+
+export function chosen(intent: PreparedIntent): CredentialValues {
+  const { consumerKey, consumerSecret } = wantedBy(intent);
+  return { keyId: consumerKey, fields: { consumerKey: new Secret(consumerKey), consumerSecret } };
 }
 
 export async function create(management: Management, context: Context, intent: PreparedIntent): Promise<Created> {

@@ -2,7 +2,7 @@ import { ProviderFailure } from '../../domain/failure.js';
 import type { Authorizer } from '../authorization.js';
 import type { Capability, KeyInfo, Provider } from '../provider.js';
 import { identityOf, settingsFrom } from './account.js';
-import { create, find, lifeOf, prepare } from './create.js';
+import { chosen, create, find, lifeOf, prepare } from './create.js';
 import { equip } from './equip.js';
 import { credentialVerdict } from './errors.js';
 import { keyInfoOf } from './keys.js';
@@ -10,6 +10,9 @@ import { managementBy } from './management.js';
 import { restore, retire } from './retire.js';
 import { type ApigeeSettings, apigeeSettingsSchema, PROPAGATION_MS } from './settings.js';
 import { verify } from './verify.js';
+
+/** Apigee docs, Limits: API calls of an organization a minute, whoever makes them. */
+const CALLS_PER_MINUTE = 6_000;
 
 export interface ApigeeProviderDeps {
   /** How keyturn proves itself to the management API: by `auth` of the settings. */
@@ -43,6 +46,7 @@ export function apigeeProvider({ authorizer }: ApigeeProviderDeps): Provider<Api
     incurable,
     inventory: async (context) => (await management.app(context)).keys.map(keyInfoOf),
     create: (context, intent) => create(management, context, intent),
+    chosen,
     find: (context, intent) => find(management, context, intent),
     equip: (context, fresh, old) => equip(management, context, fresh, old),
     credentialVerdict,
@@ -60,6 +64,7 @@ function capability({ keyTtlMs }: ApigeeSettings): Capability {
     listable: true,
     overlap: 'ours',
     propagationMs: PROPAGATION_MS,
+    callsPerMinute: CALLS_PER_MINUTE,
     intents: ['create-key'],
     keyIdIsSecret: true,
     needsSecretKey: false,

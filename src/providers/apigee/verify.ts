@@ -12,9 +12,6 @@ import { pairOf } from './values.js';
 /** Apigee counts from its own clock, twice: two lives that are meant to be the same differ by no more. */
 const SAME_LIFE_MS = 60_000;
 
-/** For so long after it was made, a difference may be a read that lags behind. */
-const SETTLE_MS = 30_000;
-
 /**
  * Reads the key and its app: the key is there with this secret, approved, not expired, and may do what the old one may at this moment. With
  * `probe` the runtime has to let it pass, too. `old` is null for a key that is imported.
@@ -35,7 +32,6 @@ export async function verify(
   if (key.status !== 'approved') throw keyRefused('its status is not approved');
   if (key.expiresAtMs !== null && key.expiresAtMs <= context.now()) throw keyRefused('it has expired');
   const compared = old === null ? nothing : compare(key, app, old, settings);
-  if (compared.scopeDifference.length > 0 && isSettling(key, context.now())) throw notSettled(compared);
   const unproven = compared.scopeDifference.length > 0 ? null : await probe(context, fresh, key.issuedAtMs);
   const lost = [compared.lostProof, unproven].filter((one) => one !== null);
   return {
@@ -46,18 +42,6 @@ export async function verify(
     lostProof: lost.length === 0 ? null : lost.join('; '),
   };
 }
-
-/** A read may lag behind the writes that have just equipped the key. */
-const isSettling = ({ issuedAtMs }: ApigeeKey, nowMs: number): boolean =>
-  issuedAtMs !== null && nowMs - issuedAtMs < SETTLE_MS;
-
-const notSettled = ({ scopeDifference }: Compared): ProviderFailure =>
-  new ProviderFailure({
-    class: 'busy',
-    code: 'KT-PROVIDER-BUSY',
-    message: `the app does not show the new key equal to the old one yet: ${scopeDifference.join(', ')}`,
-    retryAfterMs: 2_000,
-  });
 
 type Compared = Pick<Verified, 'scopeDifference' | 'lostProof'>;
 const nothing: Compared = { scopeDifference: [], lostProof: null };
