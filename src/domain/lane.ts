@@ -17,7 +17,8 @@ export type Note =
   | { readonly kind: 'resume' }
   | { readonly kind: 'leaked'; readonly versions: readonly number[] }
   | { readonly kind: 'waiting'; readonly request: RotationRequest }
-  | { readonly kind: 'seen'; readonly requestId: string; readonly atMs: number };
+  /** `joined`: the operation whose outcome is the request's. */
+  | { readonly kind: 'seen'; readonly requestId: string; readonly atMs: number; readonly joined?: string };
 
 export interface ActiveRotation {
   readonly operationId: string;

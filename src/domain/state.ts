@@ -123,6 +123,8 @@ export interface RotationResult {
   readonly skippedBecause?: SkipReason;
   /** Why it did not end well; secret-free. */
   readonly error?: { readonly code: string; readonly message: string };
+  /** Request id of the rotation that this request joined; absent where it had its own, or none. */
+  readonly servedBy?: string;
   readonly attention: readonly Attention[];
 }
 export interface RotationFinished extends RotationResult {

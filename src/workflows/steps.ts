@@ -9,6 +9,7 @@ import type { StepInput } from '../activities/api.js';
 import { once, repeatable } from './activities.js';
 import type { Entity } from './entity.js';
 import { detailsOf } from './failures.js';
+import { noteJoined } from './intake.js';
 import { RotationStopped, type Plan, type Steps } from './rotation.js';
 
 /** The run ends here; the next one walks the same line again. */
@@ -61,6 +62,7 @@ export class BoundSteps implements Steps {
     lane.scheduledNextMs = planned.scheduledNextMs;
     this.#canGoBack = planned.canGoBack;
     this.entity.see(planned.view);
+    noteJoined(this.entity);
     return {
       canGoBack: planned.canGoBack,
       takingBack: planned.operation.compensating,

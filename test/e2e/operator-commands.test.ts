@@ -44,10 +44,13 @@ describe('rotate --wait', () => {
     const i = await running();
     const words = ['rotate', i.credentialId, '--wait', '--request-id', 'r-1', '--json'];
     const first = await keyturn(i, ...words);
+    const { current } = await i.state();
+    await keyturn(i, 'rotate', i.credentialId, '--wait');
     const second = await keyturn(i, ...words);
-    expect(second.json.data).toMatchObject({ outcome: 'rotated', version: 2, requestId: 'r-1' });
-    expect(first.json.data).toMatchObject({ outcome: 'rotated', version: 2, requestId: 'r-1' });
-    expect((await i.state()).current?.version).toBe(2);
+    const { attention: _, ...outcome } = first.json.data as Record<string, unknown>;
+    expect(outcome).toMatchObject({ outcome: 'rotated', version: 2, requestId: 'r-1', keyId: current?.keyId });
+    expect(second).toMatchObject({ exit: 0, json: { data: outcome } });
+    expect((await i.state()).current?.version).toBe(3);
   });
 
   test('a request that joins a rotation gets its outcome', async () => {
@@ -55,7 +58,7 @@ describe('rotate --wait', () => {
     await i.request('r-1');
     await i.until('r-1 is being worked on', (s) => s.rotation?.requestId === 'r-1');
     const ran = await keyturn(i, 'rotate', i.credentialId, '--wait', '--json');
-    expect(ran).toMatchObject({ exit: 0, json: { data: { outcome: 'rotated', version: 2 } } });
+    expect(ran).toMatchObject({ exit: 0, json: { data: { outcome: 'rotated', version: 2, servedBy: 'r-1' } } });
     expect((await i.state()).lastRotation?.requestId).toBe('r-1');
   });
 

@@ -77,7 +77,10 @@ it('a duplicate gets the outcome of its first, also after a later rotation and a
   const third = await i.state();
   await i.client.handle(i.credentialId).terminate('test');
   expect(await asked(i, 'to-3')).toMatchObject({ outcome: 'rotated', version: 3, keyId: third.current?.keyId });
-  expect(await asked(i, 'r-1')).toMatchObject({ outcome: 'skipped', skippedBecause: 'duplicate' });
+  expect(await asked(i, 'r-1')).toEqual({ ...first, attention: third.attention });
+  const update = { requestId: 'r-1', reason: 'routine', source: 'operator' } as const;
+  const { ended } = await i.client.rotateNow(i.credentialId, update);
+  expect(ended).toMatchObject({ outcome: 'rotated', version: 2, keyId: first.keyId, publishedAt: first.publishedAt });
   expect(keysMade(i)).toBe(2);
 });
 
