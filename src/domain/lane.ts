@@ -1,6 +1,6 @@
 /** What the entity carries beside the record: queue, the rotation in hand, notes on their way to the store. Plain JSON, survives continue-as-new. */
 import type { RecordView, RotationPolicy, StepFacts } from './record.js';
-import type { RotationRequest } from './request.js';
+import type { RotationRequest, SkipReason } from './request.js';
 import type { RotationFinished, StateError, StepName } from './state.js';
 
 export interface QueuedRequest {
@@ -40,6 +40,12 @@ export interface ActiveRotation {
   readonly preempted: boolean;
 }
 
+export interface SkippedRequest {
+  readonly request: RotationRequest;
+  readonly because: SkipReason;
+  readonly atMs: number;
+}
+
 export interface LaneState {
   readonly schemaVersion: 1;
   readonly credentialId: string;
@@ -64,6 +70,10 @@ export interface LaneState {
   retry: { readonly request: RotationRequest; readonly atMs: number; readonly failures: number } | null;
   /** What keeps the entity from working, e.g. a store that went back in time; cleared by the next successful load. */
   trouble: (StateError & { readonly sinceMs: number }) | null;
+  /** A request has failed because no key was ever imported. */
+  notImportedSinceMs: number | null;
+  /** The last request that came to no rotation. */
+  lastSkipped: SkippedRequest | null;
   /** A rollback that an operator asked for and that passed its checks at acceptance. */
   rollback: { readonly toVersion: number; readonly requestId: string } | null;
   /** Something outside has changed the record, the configuration or the Schedule. */
@@ -93,6 +103,8 @@ export function newLane(credentialId: string): LaneState {
     active: null,
     retry: null,
     trouble: null,
+    notImportedSinceMs: null,
+    lastSkipped: null,
     rollback: null,
     reload: true,
     searchAttributes: [],

@@ -101,6 +101,14 @@ export interface CredentialState {
   readonly pendingRequests: number;
   readonly debts: readonly DebtState[];
   readonly lastRotation: LastRotationState | null;
+  /** The last request that came to no rotation, as the running workflow knows it: a new run begins with null. */
+  readonly lastSkipped: {
+    readonly requestId: string;
+    readonly reason: RequestReason;
+    readonly source: RequestSource;
+    readonly because: SkipReason;
+    readonly at: string;
+  } | null;
   readonly nextRotationAt: string | null;
   readonly paused: { readonly since: string; readonly by: string | null; readonly reason: string | null } | null;
   readonly lockout: {

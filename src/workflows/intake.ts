@@ -2,7 +2,7 @@
 import { log, metricMeter } from '@temporalio/workflow';
 import { decide, leakedVersions } from '../domain/decisions.js';
 import type { LaneState, QueuedRequest } from '../domain/lane.js';
-import type { RotationRequest } from '../domain/request.js';
+import type { RotationRequest, SkipReason } from '../domain/request.js';
 import { hasJoined, hasSeen, remember } from '../domain/seen.js';
 import type { Entity } from './entity.js';
 
@@ -27,12 +27,10 @@ export async function takeRequest(entity: Entity): Promise<RotationRequest | 'do
     case 'skip':
       if (request.source === 'schedule') lane.reload = true;
       count(entity, request, 'skipped');
-      waitsNoMore(entity, request);
-      await entity.answer(request, 'skipped', { because: decided.because });
+      await skip(entity, request, decided.because);
       return 'done';
     case 'kill-old':
-      waitsNoMore(entity, request);
-      await entity.answer(request, 'skipped', { because: 'only-old-versions-leaked' });
+      await skip(entity, request, 'only-old-versions-leaked');
       return 'done';
     case 'join':
     case 'hold':
@@ -41,6 +39,12 @@ export async function takeRequest(entity: Entity): Promise<RotationRequest | 'do
     default:
       return decided satisfies never;
   }
+}
+
+async function skip(entity: Entity, request: RotationRequest, because: SkipReason): Promise<void> {
+  entity.lane.lastSkipped = { request, because, atMs: Date.now() };
+  waitsNoMore(entity, request);
+  await entity.answer(request, 'skipped', { because });
 }
 
 function decision(entity: Entity, q: QueuedRequest): ReturnType<typeof decide> {

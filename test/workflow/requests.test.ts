@@ -87,9 +87,8 @@ describe('a request that has ended', () => {
     await e.temporal.cancel(entityId);
     await e.temporal.start('credential', entityId, { credentialId: 'core' });
     e.fake.fail('recall', { kind: 'transient', code: 'KT-STORE-UNAVAILABLE', message: 'the store is out' });
-    const asking = expect(again(e, 'r-1')).rejects.toThrow(/the store is out/);
-    await e.temporal.advance(minute);
-    await asking;
+    const [asked] = await Promise.allSettled([again(e, 'r-1'), e.temporal.advance(minute)]);
+    expect(String(asked.status === 'rejected' && asked.reason)).toMatch(/the store is out/);
     e.fake.mend();
     expect(await again(e, 'r-1')).toMatchObject({ ended: { outcome: 'failed', error: { code: 'KT-FORBIDDEN' } } });
   });
@@ -123,6 +122,15 @@ describe('an update', () => {
     const before = await e.state();
     await expect(e.temporal.update(entityId, name, input)).rejects.toThrow(reason);
     expect(await e.state()).toEqual(before);
+  });
+
+  it('a request that is skipped is shown by the query, with its reason', async () => {
+    const e = await virtualEntity({ policy: { minIntervalMs: hour } });
+    expect((await e.state()).lastSkipped).toBeNull();
+    await e.request('r-1');
+    await e.request('r-2', { source: 'webhook' });
+    const skipped = { requestId: 'r-2', reason: 'routine', source: 'webhook', because: 'min-interval' };
+    expect((await e.state()).lastSkipped).toMatchObject(skipped);
   });
 
   it('pause skips routine requests and keeps urgent ones until resume', async () => {
