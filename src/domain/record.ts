@@ -252,6 +252,8 @@ export interface CredentialRecord {
 /** What activities return to the workflow: the record without what only custody and dedupe over termination need. */
 export interface RecordView extends Omit<CredentialRecord, 'history' | 'intents' | 'seen' | 'destroyed'> {
   readonly lastRotation: RotationFacts | null;
+  /** Where the last is a refused rollback, which has changed nothing: the one before it. */
+  readonly lastBefore?: RotationFacts;
   readonly lockout: LockoutView | null;
 }
 

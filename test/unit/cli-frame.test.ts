@@ -199,6 +199,14 @@ describe('without --json', () => {
     expect(badly.out).toBe('');
   });
 
+  test('a hint names the credential that the command line names', async () => {
+    const paused = fails(new KeyturnError('KT-PAUSED', 'it is paused'));
+    expect((await cli(['status', 'core-$&'], paused)).err).toContain('`keyturn resume core-$&`.');
+    const orphan = fails(new KeyturnError('KT-SUSPECTED-ORPHAN', 'a key may be ours'));
+    expect((await cli(['reconcile', 'core'], orphan)).err).toContain('keyturn reconcile core --delete KEYID');
+    expect((await cli(['arazzo', 'check', 'file.yaml'], paused)).err).toContain('`keyturn resume ID`.');
+  });
+
   test('colours are for terminals without NO_COLOR', () => {
     const coloured = (io: Terminal, json = false) => createOutput({ ...io, json }).style('red', 'x');
     expect(coloured(terminal({ isTTY: true }))).toBe('\u001b[31mx\u001b[39m');
