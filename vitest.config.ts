@@ -1,9 +1,18 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /** Projects that need the built product and a Temporal server; `test/unit` needs neither. */
 const globalSetup = ['test/support/global-setup.ts'];
 
+/** As the package's own exports: what examples import. */
+const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+const alias = [
+  { find: /^keyturn$/, replacement: source('index.ts') },
+  { find: /^keyturn\/testing$/, replacement: source('testing/index.ts') },
+];
+
 export default defineConfig({
+  resolve: { alias },
   test: {
     pool: 'forks',
     maxWorkers: 2,
@@ -11,6 +20,7 @@ export default defineConfig({
     reporters: ['./test/support/summary-reporter.ts'],
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000 } },
+      { extends: true, test: { name: 'conformance', include: ['test/conformance/**/*.test.ts'] } },
       {
         extends: true,
         test: { name: 'workflow', include: ['test/workflow/**/*.test.ts'], globalSetup, testTimeout: 30_000 },

@@ -1,4 +1,4 @@
-/** For tests of your own: the strict Mambu simulator, and a webhook sender that behaves like Mambu's. */
+/** For tests of your own: strict simulators, a webhook sender that behaves like Mambu's, and the conformance kit of providers. */
 export {
   type DeliveryReport,
   type Fault,
@@ -10,3 +10,6 @@ export {
   type TenantRules,
   type WebhookOptions,
 } from '../simulators/mambu/index.js';
+export { startApigeeSimulator } from '../simulators/apigee/index.js';
+export { describeProvider } from './conformance/describe.js';
+export type { ProviderUnderTest, SystemUnderTest, TestFramework, VendorAnswer } from './conformance/subject.js';
