@@ -1,14 +1,9 @@
+import type { Life } from '../shared/lives.js';
 import { sha256 } from '../shared/random.js';
 import type { App, Key, Organization } from './organization.js';
 import type { RequestEntry, WriteEntry } from './request-log.js';
 import { keyFaultOf } from './verify.js';
 import type { World } from './world.js';
-
-/** From `fromMs` until just before `toMs`; null: no end in sight. */
-export interface Life {
-  fromMs: number;
-  toMs: number | null;
-}
 
 /** Instants are virtual time in milliseconds. */
 export interface OracleKey {
@@ -81,8 +76,7 @@ export function oracleData(world: World, values: boolean): OracleData {
     now: clock.now(),
     realNow: clock.realNow(),
     keys: [...keys.values()].toSorted((a, b) => a.serial - b.serial),
-    requests: log.requests().map((entry) => ({ ...entry, credential: { ...entry.credential } })),
-    writes: log.writes().map((entry) => ({ ...entry, serials: [...entry.serials] })),
+    ...log.history(),
   };
 }
 

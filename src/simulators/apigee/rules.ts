@@ -1,7 +1,5 @@
 import { z } from 'zod';
-
-const flag = (byDefault: boolean) => z.boolean().default(byDefault);
-const durationMs = (byDefault: number) => z.int().min(0).default(byDefault);
+import { changedRules, durationMs, flag } from '../shared/rules.js';
 
 /**
  * The knobs of a simulated organization. The defaults are what Google documents or published tools assert; where neither
@@ -65,9 +63,8 @@ export type ApigeeRules = z.output<typeof apigeeRulesSchema>;
 export type Dialect = ApigeeRules['dialect'];
 
 /** Overwrites some rules in place. @throws ZodError on an unknown knob or a value out of range; then nothing changes */
-export function changeRules(rules: ApigeeRules, changes: unknown): ApigeeRules {
-  const asked = z.record(z.string(), z.unknown()).parse(changes);
-  const changed = apigeeRulesSchema.parse({ ...rules, ...asked });
+export function changeApigeeRules(rules: ApigeeRules, changes: unknown): ApigeeRules {
+  const changed = changedRules(apigeeRulesSchema, rules, changes);
   if (changed.dialect !== rules.dialect) throw new Error('the dialect is chosen at the start');
   return Object.assign(rules, changed);
 }

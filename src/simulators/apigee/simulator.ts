@@ -1,6 +1,6 @@
 import { createClock } from '../shared/clock.js';
 import { createFaults, type Fault } from '../shared/faults.js';
-import { listen, type Listening } from '../shared/http.js';
+import { createPorts } from '../shared/http.js';
 import { type AdminActions, createAdmin } from './admin.js';
 import { apigeeControlHandler } from './control.js';
 import { type Oracle, oracleData, oracleOf } from './oracle.js';
@@ -40,8 +40,6 @@ export interface ApigeeSimulator extends AdminActions {
   close(): Promise<void>;
 }
 
-const HOST = '127.0.0.1';
-
 /** Starts a strict simulation of one Apigee organization on the loopback address. @throws ZodError for a wrong rule */
 export async function startApigeeSimulator(options: ApigeeSimulatorOptions = {}): Promise<ApigeeSimulator> {
   const rules = apigeeRulesSchema.parse(options.rules ?? {});
@@ -55,31 +53,16 @@ export async function startApigeeSimulator(options: ApigeeSimulatorOptions = {})
     return { world: fresh, seeded: { ...made.app, accessToken: fresh.tokens.issue().accessToken } };
   }
 
-  const listening: Listening[] = [];
-  const close = async (): Promise<void> => {
-    await Promise.all(listening.map((one) => one.close()));
-  };
-
-  async function origin(handler: Parameters<typeof listen>[0], port = 0): Promise<string> {
-    try {
-      const one = await listen(handler, HOST, port);
-      listening.push(one);
-      return one.origin;
-    } catch (error) {
-      await close();
-      throw error;
-    }
-  }
-
-  const management = await origin(
+  const ports = createPorts();
+  const management = await ports.open(
     managementHandler(() => world, faults),
     options.port,
   );
-  const runtimeUrl = await origin(
+  const runtimeUrl = await ports.open(
     runtimeHandler(() => world, faults),
     options.runtimePort,
   );
-  const controlUrl = await origin(
+  const controlUrl = await ports.open(
     apigeeControlHandler(() => simulator),
     options.controlPort,
   );
@@ -94,8 +77,8 @@ export async function startApigeeSimulator(options: ApigeeSimulatorOptions = {})
       return seeded;
     },
     oracle: ({ values = false } = {}) => oracleOf(oracleData(world, values)),
-    faults: { add: (fault) => faults.add(fault), clear: () => faults.clear() },
-    clock: { now: () => clock.now(), advance: (ms) => clock.advance(ms) },
+    faults,
+    clock,
     rules,
     reset() {
       faults.clear();
@@ -104,7 +87,7 @@ export async function startApigeeSimulator(options: ApigeeSimulatorOptions = {})
       ({ world, seeded } = populated());
       return seeded;
     },
-    close,
+    close: () => ports.close(),
   };
   return simulator;
 }
