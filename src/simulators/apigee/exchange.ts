@@ -90,8 +90,7 @@ export function actionOf({ query, headers, rawBody, world }: Exchange): 'approve
   if (action === null) return undefined;
   if (action !== 'approve' && action !== 'revoke') throw refusals.badInput(`Invalid action ${action}`);
   if (world.rules.actionContentType === 'any') return action;
-  const type = mediaType(headers);
-  if ((type !== undefined && type !== 'application/octet-stream') || rawBody.length > 0) {
+  if (mediaType(headers) !== 'application/octet-stream' || rawBody.length > 0) {
     throw refusals.badInput('An action takes Content-Type application/octet-stream and an empty body');
   }
   return action;
