@@ -1,6 +1,6 @@
 import type { CredentialOutcome, RequestLog, SeenRequest, SeenWrite } from '../shared/request-log.js';
 
-export type Plane = 'management' | 'runtime' | 'token';
+export type Plane = 'management' | 'runtime' | 'token' | 'metadata';
 
 export interface CredentialUse {
   kind: 'bearer' | 'basic' | 'api-key' | 'none';

@@ -14,6 +14,8 @@ export const apigeeRulesSchema = z.strictObject({
   auth: z.enum(['dialect', 'bearer', 'basic', 'none']).default('dialect'),
   /** `expires_in` of new tokens (Edge, older management-api-tokens page: 1799). */
   tokenTtlSeconds: z.int().min(1).default(1_799),
+  /** After so many calls a token is expired, however young it is: so that it ends in the middle of something. Null: never. */
+  callsPerToken: z.int().min(1).nullable().default(null),
   refreshTokenTtlSeconds: z.int().min(1).default(2_592_000),
 
   /** Apigee API calls per minute and organization (Apigee limits page: 6000). */
@@ -34,7 +36,7 @@ export const apigeeRulesSchema = z.strictObject({
   /** What an update of a key does to scopes and attributes that it does not name; the documentation only says "replaced". */
   absentInUpdate: z.enum(['wipe', 'keep']).default('wipe'),
   unknownProductStatus: z.union([z.literal(400), z.literal(404)]).default(400),
-  /** An action of another content type than application/octet-stream, or with a body. */
+  /** `strict`: an action needs Content-Type application/octet-stream and no body, as the documentation says. */
   actionContentType: z.enum(['strict', 'any']).default('strict'),
   /** `dialect`: 200 `{}` on X, 204 on Edge. */
   productActionAnswer: z.enum(['dialect', '200', '204']).default('dialect'),

@@ -5,6 +5,7 @@ import { randomBase62, sha256 } from '../shared/random.js';
 import { handlerOf, type Incoming, type Received } from '../shared/serve.js';
 import type { Flavour } from '../shared/spoil.js';
 import { credentialOf } from './auth.js';
+import { matchMetadata, processMetadata } from './metadata.js';
 import { matchManagement, processManagement } from './process-management.js';
 import { keyOfRequest, processRuntime } from './process-runtime.js';
 import type { RequestEntry } from './request-log.js';
@@ -37,6 +38,10 @@ export const managementHandler = (world: () => World, faults: Faults): RequestLi
 export const runtimeHandler = (world: () => World, faults: Faults): RequestListener =>
   handlerOf({ ...system, world, faults, receive: receiveRuntime });
 
+/** The metadata server. */
+export const metadataHandler = (world: () => World, faults: Faults): RequestListener =>
+  handlerOf({ ...system, world, faults, receive: receiveMetadata });
+
 function receiveManagement(incoming: Incoming<World>): Received {
   const { world, method, path, headers, query } = incoming;
   const matched = matchManagement(world.rules, method, path.startsWith('/v1/') ? path.slice('/v1'.length) : '');
@@ -55,6 +60,14 @@ function receiveToken(incoming: Incoming<World>): Received {
   const credential = credentialOf(headers);
   const entry = open(incoming, { plane: 'token', route: TOKEN_ROUTE, consumerKey: undefined, credential });
   return received(entry, () => grant(new URLSearchParams(rawBody.toString('utf8')), headers.authorization, world));
+}
+
+function receiveMetadata(incoming: Incoming<World>): Received {
+  const { world, method, path, headers } = incoming;
+  const matched = matchMetadata(method, path);
+  const credential = credentialOf(headers);
+  const entry = open(incoming, { plane: 'metadata', route: matched.template, consumerKey: undefined, credential });
+  return received(entry, () => processMetadata(matched, headers, world));
 }
 
 function receiveRuntime(incoming: Incoming<World>): Received {

@@ -6,7 +6,7 @@ import { apigeeControlHandler } from './control.js';
 import { type Oracle, oracleData, oracleOf } from './oracle.js';
 import { type ApigeeRules, apigeeRulesSchema } from './rules.js';
 import { type ApigeeSeed, type SeededApp, seedOrganization } from './seed.js';
-import { managementHandler, runtimeHandler, TOKEN_ROUTE } from './server.js';
+import { managementHandler, metadataHandler, runtimeHandler, TOKEN_ROUTE } from './server.js';
 import { createWorld, type World } from './world.js';
 
 export interface ApigeeSimulatorOptions {
@@ -14,6 +14,7 @@ export interface ApigeeSimulatorOptions {
   port?: number | undefined;
   controlPort?: number | undefined;
   runtimePort?: number | undefined;
+  metadataPort?: number | undefined;
   rules?: Partial<ApigeeRules> | undefined;
   seed?: ApigeeSeed | undefined;
 }
@@ -25,12 +26,20 @@ export interface ApigeeSimulator extends AdminActions {
   readonly runtimeUrl: string;
   /** `http://127.0.0.1:PORT/oauth/token` */
   readonly tokenUrl: string;
+  /**
+   * `http://127.0.0.1:PORT`: the metadata server of a machine at Google, whose tokens the management API accepts. What
+   * follows `http://` is a value for GCE_METADATA_HOST.
+   */
+  readonly metadataUrl: string;
   readonly controlUrl: string;
   /** What it started with, or what the last reset made, with the secrets. */
   readonly seeded: SeededApp;
   /** What the organization really did and would do. `values`: with the plain keys, for canary tests. */
   oracle(options?: { values?: boolean }): Oracle;
-  /** One list for all planes; routes are templates below /v1, `/oauth/token`, and `/{proxy}` for the runtime. */
+  /**
+   * One list for all planes; routes are templates below /v1, `/oauth/token`, `/{proxy}` for the runtime, and of the metadata
+   * server for example `/computeMetadata/v1/instance/service-accounts/{account}/token`.
+   */
   readonly faults: { add(fault: Fault): void; clear(): void };
   readonly clock: { now(): number; advance(ms: number): void };
   /** The knobs; a change counts from the next request on. */
@@ -62,6 +71,10 @@ export async function startApigeeSimulator(options: ApigeeSimulatorOptions = {})
     runtimeHandler(() => world, faults),
     options.runtimePort,
   );
+  const metadataUrl = await ports.open(
+    metadataHandler(() => world, faults),
+    options.metadataPort,
+  );
   const controlUrl = await ports.open(
     apigeeControlHandler(() => simulator),
     options.controlPort,
@@ -72,6 +85,7 @@ export async function startApigeeSimulator(options: ApigeeSimulatorOptions = {})
     managementUrl: `${management}/v1`,
     runtimeUrl,
     tokenUrl: management + TOKEN_ROUTE,
+    metadataUrl,
     controlUrl,
     get seeded() {
       return seeded;

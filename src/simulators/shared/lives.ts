@@ -20,7 +20,7 @@ export function gapsOf(timeline: readonly Publication[], livesOf: (sha256: strin
   const gaps = timeline.flatMap(({ fromMs, toMs, sha256 }) =>
     livesOf(sha256).reduce((rest, life) => rest.flatMap((gap) => outside(life, gap)), [{ fromMs, toMs }]),
   );
-  return merged(gaps);
+  return mergedIntervals(gaps);
 }
 
 /** What of the interval lies before the life, and what after it. */
@@ -32,7 +32,8 @@ function outside(life: Life, { fromMs, toMs }: Interval): Interval[] {
   return [before, after].filter((one) => one.fromMs < one.toMs);
 }
 
-function merged(gaps: readonly Interval[]): Interval[] {
+/** The same instants in as few intervals as possible, in order. */
+export function mergedIntervals(gaps: readonly Interval[]): Interval[] {
   const result: Interval[] = [];
   for (const gap of gaps.toSorted((a, b) => a.fromMs - b.fromMs)) {
     const last = result.at(-1);
