@@ -43,6 +43,12 @@ export const apigeeRulesSchema = z.strictObject({
   /** `?action=` on a key of an AppGroup app, where the documentation has the action in the body. */
   appGroupActionInQuery: flag(false),
 
+  /**
+   * `appFamily` in an app of a developer on X, where answers have been seen with it and without. Off, so that answers fit
+   * published descriptions that do not know it; Edge always has it.
+   */
+  appFamilyOnX: flag(false),
+
   /** Message processors of the runtime plane; requests go to them in turn. */
   messageProcessors: z.int().min(1).max(64).default(2),
   /** How long each remembers what it looked up for a key (Google: 180 s, and no way to make it smaller). */
