@@ -1,7 +1,5 @@
 import { z } from 'zod';
-
-const flag = (byDefault: boolean) => z.boolean().default(byDefault);
-const durationMs = (byDefault: number) => z.int().min(0).default(byDefault);
+import { changedRules, durationMs, flag } from '../shared/rules.js';
 
 /**
  * The knobs of a simulated organization. The defaults are what Google documents or published tools assert; where neither
@@ -16,6 +14,8 @@ export const apigeeRulesSchema = z.strictObject({
   auth: z.enum(['dialect', 'bearer', 'basic', 'none']).default('dialect'),
   /** `expires_in` of new tokens (Edge, older management-api-tokens page: 1799). */
   tokenTtlSeconds: z.int().min(1).default(1_799),
+  /** After so many calls a token is expired, however young it is: so that it ends in the middle of something. Null: never. */
+  callsPerToken: z.int().min(1).nullable().default(null),
   refreshTokenTtlSeconds: z.int().min(1).default(2_592_000),
 
   /** Apigee API calls per minute and organization (Apigee limits page: 6000). */
@@ -36,12 +36,18 @@ export const apigeeRulesSchema = z.strictObject({
   /** What an update of a key does to scopes and attributes that it does not name; the documentation only says "replaced". */
   absentInUpdate: z.enum(['wipe', 'keep']).default('wipe'),
   unknownProductStatus: z.union([z.literal(400), z.literal(404)]).default(400),
-  /** An action of another content type than application/octet-stream, or with a body. */
+  /** `strict`: an action needs Content-Type application/octet-stream and no body, as the documentation says. */
   actionContentType: z.enum(['strict', 'any']).default('strict'),
   /** `dialect`: 200 `{}` on X, 204 on Edge. */
   productActionAnswer: z.enum(['dialect', '200', '204']).default('dialect'),
   /** `?action=` on a key of an AppGroup app, where the documentation has the action in the body. */
   appGroupActionInQuery: flag(false),
+
+  /**
+   * `appFamily` in an app of a developer on X, where answers have been seen with it and without. Off, so that answers fit
+   * published descriptions that do not know it; Edge always has it.
+   */
+  appFamilyOnX: flag(false),
 
   /** Message processors of the runtime plane; requests go to them in turn. */
   messageProcessors: z.int().min(1).max(64).default(2),
@@ -65,9 +71,8 @@ export type ApigeeRules = z.output<typeof apigeeRulesSchema>;
 export type Dialect = ApigeeRules['dialect'];
 
 /** Overwrites some rules in place. @throws ZodError on an unknown knob or a value out of range; then nothing changes */
-export function changeRules(rules: ApigeeRules, changes: unknown): ApigeeRules {
-  const asked = z.record(z.string(), z.unknown()).parse(changes);
-  const changed = apigeeRulesSchema.parse({ ...rules, ...asked });
+export function changeApigeeRules(rules: ApigeeRules, changes: unknown): ApigeeRules {
+  const changed = changedRules(apigeeRulesSchema, rules, changes);
   if (changed.dialect !== rules.dialect) throw new Error('the dialect is chosen at the start');
   return Object.assign(rules, changed);
 }

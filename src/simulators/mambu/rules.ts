@@ -1,7 +1,5 @@
 import { z } from 'zod';
-
-const flag = (byDefault: boolean) => z.boolean().default(byDefault);
-const durationMs = (byDefault: number) => z.int().min(0).default(byDefault);
+import { durationMs, flag } from '../shared/rules.js';
 
 /**
  * The knobs of a simulated tenant. The defaults are what Mambu documents; where Mambu documents nothing, the default is
@@ -67,9 +65,3 @@ export const tenantRulesSchema = z.strictObject({
 });
 
 export type TenantRules = z.output<typeof tenantRulesSchema>;
-
-/** Overwrites some rules in place. @throws ZodError on an unknown knob or a value out of range; then nothing changes */
-export function changeRules(rules: TenantRules, changes: unknown): TenantRules {
-  const asked = z.record(z.string(), z.unknown()).parse(changes);
-  return Object.assign(rules, tenantRulesSchema.parse({ ...rules, ...asked }));
-}
