@@ -1,4 +1,12 @@
-/** For tests of your own: the strict Mambu simulator, and a webhook sender that behaves like Mambu's. */
+/** For tests of your own: the strict simulators of Mambu and Apigee, and a webhook sender that behaves like Mambu's. */
+export {
+  type ApigeeOracle,
+  type ApigeeRules,
+  type ApigeeSeed,
+  type ApigeeSimulator,
+  type ApigeeSimulatorOptions,
+  startApigeeSimulator,
+} from '../simulators/apigee/index.js';
 export {
   type DeliveryReport,
   type Fault,
