@@ -466,16 +466,14 @@ describe('commands that need no Temporal:', () => {
   test('simulate apigee takes its dialect and its delays as knobs and prints what a client needs', async () => {
     const io = terminal();
     const delays = { negativeCacheMs: 60_000, propagationDelayMs: 5_000, consistencyDelayMs: 2_000 };
-    const rules = Object.entries({ dialect: 'edge', ...delays }).flatMap(([name, value]) => [
-      '--rule',
-      `${name}=${value}`,
-    ]);
+    const more = { dialect: 'edge', productActionAnswer: '204' };
+    const rules = Object.entries({ ...more, ...delays }).flatMap(([name, value]) => ['--rule', `${name}=${value}`]);
     const running = runCli(['simulate', 'apigee', ...rules, '--seed', 'billing'], io);
     await expect.poll(io.out).not.toBe('');
     const described: unknown = JSON.parse(io.out());
     expect(described).toMatchObject({ dialect: 'edge', seeded: { app: 'billing', organization: 'acme' } });
     const { controlUrl } = z.object({ controlUrl: z.string() }).parse(described);
-    expect(await (await fetch(`${controlUrl}/rules`)).json()).toMatchObject(delays);
+    expect(await (await fetch(`${controlUrl}/rules`)).json()).toMatchObject({ ...more, ...delays });
     io.send('SIGTERM');
     expect(await running).toBe(0);
   });

@@ -23,7 +23,7 @@ const action = actionsOf<ApigeeSimulator>();
 const ofKey = { consumerKey: text };
 
 /** POST /admin/NAME with a JSON object: the actions of `AdminActions`. */
-const adminActions: Readonly<Record<string, ControlAction<ApigeeSimulator>>> = {
+export const apigeeAdminActions: Readonly<Record<string, ControlAction<ApigeeSimulator>>> = {
   'add-app': action(z.strictObject({ name: text, products: texts }), (simulator, { name, products }) =>
     simulator.addApp(name, products),
   ),
@@ -64,5 +64,5 @@ export const apigeeControlHandler = (simulator: () => ApigeeSimulator) =>
     simulator,
     describe: describeApigeeForStdout,
     changeRules: ({ rules }, changes) => changeApigeeRules(rules, changes),
-    adminActions,
+    adminActions: apigeeAdminActions,
   });

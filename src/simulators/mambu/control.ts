@@ -18,7 +18,7 @@ const user = z.strictObject({ username: z.string(), password: z.string(), permis
 const action = actionsOf<MambuSimulator>();
 
 /** POST /admin/NAME with a JSON object: the UI actions of `AdminActions`. */
-const adminActions: Readonly<Record<string, ControlAction<MambuSimulator>>> = {
+export const mambuAdminActions: Readonly<Record<string, ControlAction<MambuSimulator>>> = {
   'add-consumer': action(seed, (simulator, asked) => simulator.addConsumer(asked)),
   'delete-consumer': action(z.strictObject({ consumerId }), (simulator, asked) =>
     simulator.deleteConsumer(asked.consumerId),
@@ -49,5 +49,5 @@ export const mambuControlHandler = (simulator: () => MambuSimulator) =>
     simulator,
     describe: describeForStdout,
     changeRules: ({ rules }, changes) => changeRules(tenantRulesSchema, rules, changes),
-    adminActions,
+    adminActions: mambuAdminActions,
   });

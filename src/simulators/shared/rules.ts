@@ -4,6 +4,10 @@ import { z } from 'zod';
 export const flag = (byDefault: boolean) => z.boolean().default(byDefault);
 export const durationMs = (byDefault: number) => z.int().min(0).default(byDefault);
 
+/** One of these texts; a number among them may also come as one, as the command line reads it. */
+export const choice = <const V extends readonly string[]>(values: V, byDefault: V[number]) =>
+  z.preprocess((value) => (typeof value === 'number' ? String(value) : value), z.enum(values)).default(byDefault);
+
 /** Overwrites some rules in place. @throws ZodError on an unknown knob or a value out of range; then nothing changes */
 export function changeRules<R extends object>(schema: z.ZodType<R>, rules: R, changes: unknown): R {
   return Object.assign(rules, changedRules(schema, rules, changes));
