@@ -10,7 +10,10 @@ import type { Home } from './installation.js';
 
 /** A point at which the worker stops itself, once per installation. `before` and `after` mean the write to the store. */
 export type Point =
-  'plan' | 'persist' | 'retire' | `${'before' | 'after'}-${'intent' | 'key' | 'verdict' | 'publish' | 'revoking' | 'held' | 'death'}`;
+  | 'plan'
+  | 'persist'
+  | 'retire'
+  | `${'before' | 'after'}-${'intent' | 'key' | 'verdict' | 'publish' | 'revoking' | 'held' | 'death'}`;
 
 export interface WorkerProcess {
   readonly pid: number;
