@@ -1,12 +1,12 @@
 // Writes the generated pages of docs/reference: `npm run build && node scripts/docs.mjs`. test/unit/docs.test.ts says when they are old.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { format } from 'prettier';
+import { z } from 'zod';
 import { sections } from './config-meanings.mjs';
+import { cell, finished } from './markdown.mjs';
+import { renderSimulators } from './simulators-page.mjs';
 
 const root = new URL('../', import.meta.url);
-const style = JSON.parse(readFileSync(new URL('.prettierrc.json', root), 'utf8'));
-const finished = (markdown) => format(markdown, { ...style, parser: 'markdown' });
 
 /** docs/reference/errors.md from the table of errors. */
 export function renderErrors(errorTable) {
@@ -112,13 +112,20 @@ function defaultOf(node, said) {
   return node.isRequired ? 'required' : '';
 }
 
-/** Text that is safe in a cell of a table. */
-const cell = (text) => text.replaceAll('|', '\\|');
-
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const built = (path) => import(pathToFileURL(fileURLToPath(new URL(`dist/${path}`, root))).href);
   const { errorTable } = await built('domain/errors.js');
   const { configJsonSchema } = await built('config/json-schema.js');
   writeFileSync(new URL('docs/reference/errors.md', root), await renderErrors(errorTable));
   writeFileSync(new URL('docs/reference/config.md', root), await renderConfig(configJsonSchema()));
+  const [mambuRules, apigeeRules] = [
+    await built('simulators/mambu/rules.js'),
+    await built('simulators/apigee/rules.js'),
+  ];
+  const [mambu, apigee] = [await built('simulators/mambu/control.js'), await built('simulators/apigee/control.js')];
+  const simulators = await renderSimulators({
+    mambu: { schema: z.toJSONSchema(mambuRules.tenantRulesSchema), actions: Object.keys(mambu.mambuAdminActions) },
+    apigee: { schema: z.toJSONSchema(apigeeRules.apigeeRulesSchema), actions: Object.keys(apigee.apigeeAdminActions) },
+  });
+  writeFileSync(new URL('docs/reference/simulators.md', root), simulators);
 }

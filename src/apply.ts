@@ -105,7 +105,7 @@ function refuseLiving(gone: readonly string[], records: Records): void {
     const what = record === undefined ? null : living(record);
     if (what === null) continue;
     throw new KeyturnError('KT-CONFLICT', `${credentialId} cannot be closed while ${what}: nothing was changed`, {
-      hint: 'Put it back into keyturn.yaml until its old keys are gone: `keyturn status ID` says when.',
+      hint: `Put it back into keyturn.yaml until its old keys are gone: \`keyturn status ${credentialId}\` says when.`,
     });
   }
 }

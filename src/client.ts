@@ -19,11 +19,11 @@ import {
   updateNames,
   workflowNames,
   type CredentialState,
-  type LastRotationState,
   type PauseInput,
   type ResumeInput,
   type RollbackInput,
   type RotateNowResult,
+  type RotationFinished,
   type RotationRequest,
 } from './contract.js';
 import { KeyturnError, isErrorCode } from './domain/errors.js';
@@ -43,6 +43,14 @@ export interface RunningEntity {
 /** How long a query or update may wait for a worker. */
 const ANSWER_WITHIN_MS = 10_000;
 const WORKER_SHOWS_WITHIN_MS = 3_000;
+/** How often a wait looks, at first and in the end. */
+const POLL_MS = 100;
+const MAX_POLL_MS = 2_000;
+
+/** For a request that nobody asks for twice. */
+export function newRequestId(): string {
+  return `operator/${randomUUID()}`;
+}
 
 export class KeyturnClient {
   private readonly underWay = new Set<Promise<unknown>>();
@@ -151,7 +159,7 @@ export class KeyturnClient {
     credentialId: string,
     request: Omit<RotationRequest, 'requestId'> & { readonly requestId?: string },
   ): Promise<RotateNowResult> {
-    const full: RotationRequest = { ...request, requestId: request.requestId ?? `operator/${randomUUID()}` };
+    const full: RotationRequest = { ...request, requestId: request.requestId ?? newRequestId() };
     if (!(await this.hasWorkerWithin(WORKER_SHOWS_WITHIN_MS))) {
       throw new KeyturnError('KT-NO-WORKER', `no worker polls task queue ${this.taskQueue}: nothing was asked for`);
     }
@@ -189,30 +197,27 @@ export class KeyturnClient {
   }
 
   /**
-   * Polls the query until the rotation of this request has ended; the signal path of `rotateCredential` is for workflows.
-   * `ended` is null for a request that led to no rotation, or is held by a pause. A worker or Temporal that is away meanwhile is waited for, too.
-   * @param since `lastRotation` before the request
+   * Waits until this request has ended; the signal path of `rotateCredential` is for workflows. The query is asked less and less often, and
+   * where it shows that something has ended the request is sent again: one id, one rotation, and a duplicate gets the outcome of its first.
+   * Resolves with `pending` for a request that is held by a pause. A worker or Temporal that is away meanwhile is waited for, too.
    * @throws KeyturnError KT-TIMEOUT when it has not ended by then; the rotation goes on
    */
-  async waitForRotation(
-    credentialId: string,
-    requestId: string,
-    since: LastRotationState | null,
-    timeoutMs: number,
-  ): Promise<{ state: CredentialState; ended: LastRotationState | null }> {
+  async waitForRotation(credentialId: string, request: RotationRequest, timeoutMs: number): Promise<RotationFinished> {
     const deadlineMs = Date.now() + timeoutMs;
-    for (;;) {
+    let shown = '';
+    for (let waitMs = POLL_MS; ; waitMs = Math.min(waitMs * 1.5, MAX_POLL_MS)) {
       const state = await this.state(credentialId).catch(awayAsNull);
-      const last = state?.lastRotation ?? null;
-      // A duplicate gets the outcome of its first; a request that joined another's rotation gets that one's.
-      // A compromise is in the record before it has tried to kill what leaked: it has not ended yet.
-      if (state !== null && last?.requestId === requestId && state.rotation?.requestId !== requestId)
-        return { state, ended: last };
-      const isIdle = state?.rotation === null && (state.pendingRequests === 0 || state.paused !== null);
-      if (isIdle) return { state, ended: last?.endedAt === since?.endedAt ? null : last };
-      if (Date.now() >= deadlineMs)
-        throw new KeyturnError('KT-TIMEOUT', `the rotation of ${credentialId} has not ended yet`);
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      const isIdle = state?.rotation === null;
+      const shows = `${state?.rotation?.operationId} ${state?.lastRotation?.endedAt}`;
+      if (state && state.rotation?.requestId !== request.requestId && (isIdle || shows !== shown)) {
+        const again = await this.rotateNow(credentialId, request).catch(awayAsNull);
+        if (again?.ended) return again.ended;
+        if (again && isIdle && state.paused && state.pendingRequests > 0) return pendingIn(state, request.requestId);
+        shown = shows;
+      }
+      const leftMs = deadlineMs - Date.now();
+      if (leftMs <= 0) throw new KeyturnError('KT-TIMEOUT', `the rotation of ${credentialId} has not ended yet`);
+      await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, leftMs)));
     }
   }
 
@@ -286,6 +291,11 @@ export class KeyturnClient {
 function notFoundAsNull(error: unknown): null {
   if (error instanceof WorkflowNotFoundError) return null;
   throw error;
+}
+
+function pendingIn({ credentialId, current, attention }: CredentialState, requestId: string): RotationFinished {
+  const { version = null, keyId = null, publishedAt = null } = current ?? {};
+  return { requestId, outcome: 'pending', credentialId, version, keyId, publishedAt, attention };
 }
 
 /** @throws what waiting does not mend */

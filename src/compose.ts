@@ -60,9 +60,10 @@ export async function sealFirstKey(
   const [main = ''] = Object.keys(provider.secretFields);
   const value = values.fields[main];
   if (!value) throw new KeyturnError('KT-INPUT', `${main} is missing`);
+  const fingerprint = await custody.fingerprint(value);
   const record = firstRecord(credentialId, await custody.installationId(), {
-    keyId: values.keyId,
-    fingerprint: await custody.fingerprint(value),
+    keyId: provider.capability(settings).keyIdIsSecret ? fingerprint : values.keyId,
+    fingerprint,
     identity: provider.identity(settings),
     secretKey: values.fields['secretKey'] ? 'ok' : null,
     nowMs: Date.now(),

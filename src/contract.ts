@@ -4,6 +4,7 @@
  */
 
 import type { RequestReason } from './domain/request.js';
+import type { RotationFinished } from './domain/state.js';
 
 export type * from './domain/request.js';
 export type * from './domain/state.js';
@@ -59,6 +60,8 @@ export interface RotateNowResult {
   readonly requestId: string;
   /** 0: being worked on or first in line; n: behind n others. */
   readonly position: number;
+  /** The outcome, where this request has ended already: one id, one rotation. */
+  readonly ended?: RotationFinished;
 }
 
 export interface PauseInput {

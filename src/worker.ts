@@ -8,6 +8,7 @@ import type { ActivityDeps, ScheduleFacts } from './activities/deps.js';
 import { httpClient, liveConfig, openVault, providers, type Vault } from './compose.js';
 import type { Config } from './config.js';
 import { scheduleId, searchAttributes } from './contract.js';
+import { activitiesPerSecond } from './domain/capability.js';
 import { KeyturnError } from './domain/errors.js';
 import type { TemporalTarget } from './temporal.js';
 
@@ -38,10 +39,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const connection = await connect(target);
   const client = new Client({ connection, namespace: target.namespace });
   const http = httpClient();
+  const provider = providers();
   const deps: ActivityDeps = {
     custody: vault.custody,
     lockout: vault.lockout,
-    provider: providers(),
+    provider,
     http,
     clock: Date,
     config: liveConfig(config, options.onConfigError ?? (() => undefined)),
@@ -51,12 +53,16 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         ? Promise.resolve([])
         : knownSearchAttributes(connection, target.namespace),
   };
+  const capabilities = [...config.credentials.values()].map((c) => provider(c.provider).capability(c.settings));
+  const perSecond = activitiesPerSecond(capabilities);
   const worker = await Worker.create({
     connection,
     namespace: target.namespace,
     taskQueue: config.temporal.taskQueue,
     workflowBundle: workflowBundle(),
     activities: createActivities(deps),
+    // Held by the server, for all workers of the task queue together.
+    ...(perSecond === null ? {} : { maxTaskQueueActivitiesPerSecond: perSecond }),
     shutdownGraceTime: SHUTDOWN_GRACE_MS,
     // A killed worker's sticky queue holds tasks back for this long (default 10 s).
     stickyQueueScheduleToStartTimeout: '3 seconds',

@@ -1,6 +1,6 @@
 /** Answers of the provider on their way into the record: at once, late, or after the store was down. */
 import type { LateAnswer, Opened, Shelf } from '../custody/custody.js';
-import { currentOf, pendingOf, type IntentFacts } from '../domain/record.js';
+import { currentOf, pendingOf, type IntentFacts, type VersionFacts } from '../domain/record.js';
 import { stage, stageSecretKey } from '../domain/transitions.js';
 import type { Engine, Working } from './engine.js';
 
@@ -11,12 +11,12 @@ export async function keepAnswer(
   answer: LateAnswer,
   sentAs: Pick<IntentFacts, 'epoch'>,
 ): Promise<Opened> {
-  const fingerprint = await fingerprintOf(engine, w, answer);
+  const ids = await idsOf(engine, w, answer);
   const { opened, value } = await engine.deps.custody.update(w.credentialId, (now) => {
     const intent = now.record.intents.find((i) => i.n === answer.intent && i.operationId === answer.operationId);
     const mine = intent?.settled === 'open' && intent.epoch === now.record.epoch && sentAs.epoch === now.record.epoch;
     if (!intent || !mine) return { unchanged: 'late' as const };
-    return folded(now, answer, intent, fingerprint, w) ?? { unchanged: 'late' as const };
+    return folded(now, answer, intent, ids, w) ?? { unchanged: 'late' as const };
   });
   if (value === 'late') await engine.deps.custody.keepLate(w.credentialId, answer);
   return opened;
@@ -26,13 +26,19 @@ export async function keepAnswer(
 export async function foldLateAnswers(engine: Engine, w: Working, operationId: string): Promise<Opened> {
   let opened = w.opened;
   for (const answer of await engine.deps.custody.readLate(w.credentialId, operationId)) {
-    const fingerprint = await fingerprintOf(engine, w, answer);
-    ({ opened } = await engine.deps.custody.update(w.credentialId, (now) => {
-      const intent = now.record.intents.find((i) => i.n === answer.intent && i.operationId === operationId);
-      if (!intent || intent.settled === 'answered') return { unchanged: null };
-      return folded(now, answer, intent, fingerprint, w) ?? { unchanged: null };
-    }));
+    opened = await foldAnswer(engine, w, answer);
   }
+  return opened;
+}
+
+/** Whatever became of the attempt, the answer says what was made. */
+export async function foldAnswer(engine: Engine, w: Working, answer: LateAnswer): Promise<Opened> {
+  const ids = await idsOf(engine, w, answer);
+  const { opened } = await engine.deps.custody.update(w.credentialId, (now) => {
+    const intent = now.record.intents.find((i) => i.n === answer.intent && i.operationId === answer.operationId);
+    if (!intent || intent.settled === 'answered') return { unchanged: null };
+    return folded(now, answer, intent, ids, w) ?? { unchanged: null };
+  });
   return opened;
 }
 
@@ -41,7 +47,7 @@ function folded(
   now: Opened,
   answer: LateAnswer,
   intent: IntentFacts,
-  fingerprint: string | null,
+  ids: Ids | null,
   w: Working,
 ): { next: Opened; value: null } | null {
   const { record, shelf } = now;
@@ -55,11 +61,10 @@ function folded(
     const withSecret = { ...values, fields: { ...values.fields, secretKey } };
     return { next: { record: next.record, shelf: withVersionValues(shelf, pending.version, withSecret) }, value: null };
   }
-  if (answer.keyId === null || fingerprint === null) return null;
+  if (answer.keyId === null || ids === null) return null;
   const fields = carriedFields(now, answer, w);
   const next = stage(record, answer.operationId, intent.n, {
-    keyId: answer.keyId,
-    fingerprint,
+    ...ids,
     createdAtMs: answer.receivedAtMs,
     expiresAtMs: answer.expiresAtMs,
     secretKey: fields['secretKey'] ? 'ok' : w.strategy.needsSecretKey ? 'lost' : null,
@@ -84,8 +89,15 @@ function withVersionValues(shelf: Shelf, version: number, values: Shelf['version
   return { ...shelf, versions: { ...shelf.versions, [version]: values } };
 }
 
-async function fingerprintOf(engine: Engine, w: Working, answer: LateAnswer): Promise<string | null> {
+/** What the facts show of a new key. */
+type Ids = Pick<VersionFacts, 'keyId' | 'fingerprint'>;
+
+async function idsOf(engine: Engine, w: Working, answer: LateAnswer): Promise<Ids | null> {
   const primary = Object.keys(w.provider.secretFields)[0];
   const value = primary === undefined ? undefined : answer.fields[primary];
-  return value ? engine.deps.custody.fingerprint(value) : null;
+  if (!value || answer.keyId === null) return null;
+  return {
+    keyId: await engine.publicId(w, answer.keyId),
+    fingerprint: await engine.deps.custody.fingerprint(value),
+  };
 }

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../domain/errors.js';
 import type { ActiveRotation, LaneState, Note } from '../domain/lane.js';
 import type { OperationFacts, RecordView, RotationFacts, RotationPolicy } from '../domain/record.js';
 import type { RotationRequest } from '../domain/request.js';
+import type { StoredOutcome } from '../domain/storedOutcome.js';
 import type { Verdict } from '../domain/verification.js';
 import type { MakeApiRequestInput, MakeApiRequestOutput, RetrievedConfiguration } from '../contract.js';
 
@@ -83,6 +84,8 @@ export interface CredentialActivities {
     },
   ): Promise<RecordView | null>;
   note(input: Believed & { readonly notes: readonly Note[] }): Promise<RecordView | null>;
+  /** How a request of before has ended; null where the record does not remember it. */
+  recall(input: Believed & { readonly requestId: string }): Promise<StoredOutcome | null>;
   rollback(input: StepInput & { readonly toVersion: number; readonly requestId: string }): Promise<RecordView>;
   /**
    * One attempt to end the life of a replaced version, with its proof where propagation is 0.

@@ -6,6 +6,7 @@ import { defaultTiming, strategyOf } from '../domain/capability.js';
 import { KeyturnError } from '../domain/errors.js';
 import { ProviderFailure } from '../domain/failure.js';
 import type { CredentialRecord, EngineStrategy, LockoutView, OperationFacts, RecordView } from '../domain/record.js';
+import { Secret } from '../domain/secret.js';
 import type { Transition } from '../domain/transitions.js';
 import { viewOf } from '../domain/view.js';
 import { sendGuarded, type Guard } from '../providers/guard.js';
@@ -138,6 +139,12 @@ export class Engine {
 
   async lockoutScope(config: CredentialConfig): Promise<{ baseUrl: string; egress: string }> {
     return { baseUrl: config.baseUrl, egress: (await this.deps.config()).worker.egress };
+  }
+
+  /** The provider's id of a key, or its fingerprint where the id is itself secret: what may leave an activity. */
+  async publicId({ config, provider }: Pick<Working, 'config' | 'provider'>, keyId: string): Promise<string> {
+    const isSecret = provider.capability(config.settings).keyIdIsSecret;
+    return isSecret ? this.deps.custody.fingerprint(new Secret(keyId)) : keyId;
   }
 
   values(opened: Opened, version: number): CredentialValues {

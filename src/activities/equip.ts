@@ -17,7 +17,7 @@ export async function equip(
   if (!w.provider.equip) return { view, waitingFor: [] };
   const context = await engine.context(w, engine.values(w.opened, current.version), input.operationId);
   const { waitingFor } = await w.provider.equip(context, engine.values(w.opened, pending.version), {
-    keyId: current.keyId,
+    keyId: engine.values(w.opened, current.version).keyId,
   });
   return { view, waitingFor };
 }

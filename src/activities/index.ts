@@ -10,6 +10,7 @@ import { note, rollback } from './note.js';
 import { persist } from './persist.js';
 import { plan } from './plan.js';
 import { publish } from './publish.js';
+import { recall } from './recall.js';
 import { makeApiRequest, requestRotation, retrieveConfiguration } from './requests.js';
 import { retire, settleDebt } from './retire.js';
 import { rotate } from './rotate.js';
@@ -70,6 +71,7 @@ export function createActivities(deps: ActivityDeps): CredentialActivities & Req
     giveUpKey: step(giveUpKey),
     close: step(close),
     note: step(note),
+    recall: step(recall),
     rollback: step(rollback),
     retire: step(retire),
     settleDebt: step(settleDebt),

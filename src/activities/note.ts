@@ -30,7 +30,7 @@ function written(record: CredentialRecord, n: Note): CredentialRecord {
     case 'waiting':
       return keepWaiting(record, n.request);
     case 'seen':
-      return dropWaiting({ ...record, seen: remember(record.seen, n.requestId, n.atMs) }, n.requestId);
+      return dropWaiting({ ...record, seen: remember(record.seen, n.requestId, n.atMs, n.joined) }, n.requestId);
     default:
       return n satisfies never;
   }

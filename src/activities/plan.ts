@@ -50,6 +50,9 @@ export async function plan(
   // The provider may hang: from here on an entity that is terminated does not lose what it has accepted.
   await engine.change(input.credentialId, (r) => keepWaiting(r, input.request));
   const inventory = await takeInventory(engine, w, input.operationId);
+  const old = inventory.keys?.find((k) => k.keyId === currentOf(record)?.keyId);
+  const incurable = old ? w.provider.incurable?.(w.config.settings, old) : null;
+  if (incurable) throw stop('failed', 'KT-SCOPE-DIFFERS', incurable);
   const opened = await engine.apply(input.credentialId, (r) => begin(withInventory(r, inventory, engine.now()), fresh));
   return planned(opened.record, fresh, null);
 }
@@ -77,13 +80,15 @@ export interface Inventory {
   readonly lostProof: string | null;
 }
 
-/** Ids with the current key, which this proves to work; without permission to list the rotation goes on with fewer proofs. */
+/** Ids as the record shows them, with the current key, which this proves to work; without permission to list the rotation goes on with fewer proofs. */
 export async function takeInventory(engine: Engine, w: Working, operationId: string): Promise<Inventory> {
   const current = currentOf(w.opened.record);
   if (!current) throw stop('failed', 'KT-NOT-IMPORTED', 'there is no current key');
   const context = await engine.context(w, engine.values(w.opened, current.version), operationId);
   try {
-    return { keys: await w.provider.inventory(context), lostProof: null };
+    const listed = await w.provider.inventory(context);
+    const keys = await Promise.all(listed.map(async (k) => ({ ...k, keyId: await engine.publicId(w, k.keyId) })));
+    return { keys, lostProof: null };
   } catch (error) {
     if (!isProviderFailure(error, 'forbidden')) throw error;
     return {
@@ -107,7 +112,7 @@ export function withInventory(record: CredentialRecord, inventory: Inventory, no
   const proven = withVersion(changed, current.version, (v) => ({
     ...v,
     lifetime: current.lifetime ?? latest,
-    expiresAtMs: sameEnd(ends, v.expiresAtMs) ? v.expiresAtMs : ends,
+    expiresAtMs: listed.expiresAtMs ?? (sameEnd(ends, v.expiresAtMs) ? v.expiresAtMs : ends),
     verifiedAtMs: v.verifiedAtMs ?? nowMs,
   }));
   return killLeaked(proven);

@@ -20,9 +20,9 @@ export async function retire(
   let w = await engine.openToRetire(input);
   const due = versionOf(w, input.version);
   if (!due || retireDueMs(due, w.config.timing.skewMs) > engine.now()) return engine.view(w.config, w.opened.record);
-  if (due.retirement?.state === 'in-grace') {
-    // From here on it can no longer be rolled back to: a rollback between this read and the delete would lose its key.
-    const opened = await engine.change(w.credentialId, (r) => patchRetirement(r, due.version, { state: 'revoking' }));
+  if (due.retirement?.state === 'in-grace' || due.retirement?.state === 'held') {
+    // From here on it can no longer be rolled back to: a rollback between this read and the call would lose its key.
+    const opened = await engine.change(w.credentialId, (r) => patchRetirement(r, due.version, revoking));
     w = { ...w, opened };
   }
   const old = versionOf(w, input.version);
@@ -42,6 +42,8 @@ export async function retire(
   );
   return engine.view(w.config, opened.record);
 }
+
+const revoking: Partial<RetirementFacts> = { state: 'revoking', nextAttemptAtMs: null };
 
 /** A rotation to which this attempt belongs ends with it. */
 function withOutcome(
@@ -72,6 +74,12 @@ async function oneAttempt(engine: Engine, w: Working, old: VersionFacts, r: Reti
     return { state: 'revoking', by: 'provider', nextAttemptAtMs: ownEndMs };
   }
   const context = await engine.context(w, engine.values(w.opened, current.version), `retire/${old.version}`);
+  if (w.strategy.restorable && !r.killNow && r.suspendedAtMs === null && w.config.timing.observeMs > 0) {
+    await w.provider.retire(context, engine.values(w.opened, old.version).keyId, 'suspend');
+    const suspendedAtMs = engine.now();
+    const observedAtMs = suspendedAtMs + propagationMs + w.config.timing.observeMs;
+    return { state: 'held', suspendedAtMs, nextAttemptAtMs: observedAtMs, attempts: 0, lastError: null };
+  }
   let deletedAtMs = r.deletedAtMs;
   if (deletedAtMs === null) {
     const result = await w.provider.retire(context, engine.values(w.opened, old.version).keyId, 'destroy');
@@ -88,6 +96,9 @@ async function oneAttempt(engine: Engine, w: Working, old: VersionFacts, r: Reti
   throw stop('failed', 'KT-DEBT', `key ${old.keyId} is still listed after its removal`);
 }
 
+/** The provider's own id behind the one that the record shows. */
+const idOf = ({ opened: { shelf } }: Working, keyId: string): string => shelf.debts?.[keyId]?.reveal() ?? keyId;
+
 /** One attempt to remove a key that is ours beyond doubt but no version. */
 export async function settleDebt(engine: Engine, input: Believed & { readonly keyId: string }): Promise<RecordView> {
   const w = await engine.openToRetire(input);
@@ -99,7 +110,7 @@ export async function settleDebt(engine: Engine, input: Believed & { readonly ke
     ? null
     : await engine
         .context(w, engine.values(w.opened, current.version), `debt/${debt.keyId}`)
-        .then((context) => w.provider.retire(context, debt.keyId, 'destroy'))
+        .then((context) => w.provider.retire(context, idOf(w, debt.keyId), 'destroy'))
         .then(() => null)
         .catch((error: unknown) => describe(error));
   if (failure?.kind === 'trouble' || failure?.code === 'KT-STORE-UNAVAILABLE')

@@ -4,7 +4,7 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
-import type { LateAnswer, Opened } from '../custody/custody.js';
+import type { LateAnswer, Opened, ShelvedIntent } from '../custody/custody.js';
 import { canGoBack } from '../domain/capability.js';
 import { KeyturnError } from '../domain/errors.js';
 import { ProviderFailure } from '../domain/failure.js';
@@ -15,14 +15,23 @@ import {
   type IntentKind,
   type OperationFacts,
 } from '../domain/record.js';
-import { nextMove } from '../domain/recovery.js';
+import { nextMove, surelyAbsentAtMs } from '../domain/recovery.js';
 import { Secret } from '../domain/secret.js';
-import { expireOpenIntents, intend, nextIntentN, raiseEpoch, reopen, settle } from '../domain/intents.js';
+import {
+  expireOpenIntents,
+  intend,
+  nextIntentN,
+  notFound,
+  raiseEpoch,
+  reopen,
+  settle,
+  type SettleHint,
+} from '../domain/intents.js';
 import { stageSecretKey, type Transition } from '../domain/transitions.js';
 import type { Created, PreparedIntent } from '../providers/provider.js';
-import { foldLateAnswers, keepAnswer } from './answers.js';
+import { foldAnswer, foldLateAnswers, keepAnswer } from './answers.js';
 import type { Rotated, StepInput } from './api.js';
-import type { Engine, Working } from './engine.js';
+import { isProviderFailure, type Engine, type Working } from './engine.js';
 import { stop } from './failures.js';
 import { takeInventory } from './plan.js';
 import { settleStrangers } from './strangers.js';
@@ -49,6 +58,8 @@ export async function rotate(engine: Engine, input: StepInput): Promise<Rotated>
       throw stop('needs-operator', 'KT-CAPABILITY-LOST', move.because, move.deadlineMs);
     case 'send':
       return send(engine, w, await writeIntent(engine, w, operation, move.kind), input.operationId);
+    case 'look':
+      return look(engine, w, operation, move.n);
     case 'replay':
       return send(engine, w, await reopenIntent(engine, w, operation, move.n), input.operationId);
     default:
@@ -113,6 +124,40 @@ async function reopenIntent(
   return { opened: await engine.apply(w.credentialId, (r) => reopen(r, operationId, n, sendBeforeMs)), n };
 }
 
+/** Whether the key with the value that was chosen exists. A read may lag behind the write: it is repeated until it cannot any more. */
+async function look(engine: Engine, w: Working, operation: OperationFacts, n: number): Promise<Rotated> {
+  const { intent, shelved, prepared } = intentOf(w.opened, n);
+  if (!w.provider.find)
+    throw new KeyturnError('KT-INTERNAL', `provider ${w.provider.name} cannot look for a key it has chosen`);
+  const { operationId } = operation;
+  const context = await engine.context(w, engine.values(w.opened, shelved.actingVersion), operationId);
+  const found = await w.provider.find(context, prepared).catch((error: unknown): 'taken' => {
+    if (isProviderFailure(error, 'rejected') && error.facts.code === 'KT-KEY-TAKEN') return 'taken';
+    throw error;
+  });
+  if (found !== null && found !== 'taken') {
+    const answer: LateAnswer = { ...found, operationId, intent: n, receivedAtMs: engine.now() };
+    return again(engine, { ...w, opened: await foldAnswer(engine, w, answer) }, engine.now());
+  }
+  const surelyAtMs = surelyAbsentAtMs(intent, operation.strategy);
+  if (found === null && engine.now() < surelyAtMs) {
+    return again(engine, w, Math.min(surelyAtMs, engine.now() + operation.strategy.timing.settleMs / 8));
+  }
+  const opened = await engine.apply(w.credentialId, (r) => notFound(r, operationId, n, found === 'taken'));
+  return again(engine, { ...w, opened }, engine.now());
+}
+
+function intentOf(
+  { record, shelf }: Opened,
+  n: number,
+): { intent: IntentFacts; shelved: ShelvedIntent; prepared: PreparedIntent } {
+  const intent = record.intents.find((i) => i.n === n);
+  const shelved = shelf.intents[String(n)];
+  if (!intent || !shelved) throw new KeyturnError('KT-STORE-CORRUPT', `intent ${n} has no values in the record`);
+  const prepared = { kind: intent.kind, idempotencyKey: intent.idempotencyKey, body: shelved.body };
+  return { intent, shelved, prepared };
+}
+
 /** The one write. Nothing between the provider's answer and its sealing may throw the answer away. */
 async function send(
   engine: Engine,
@@ -120,13 +165,9 @@ async function send(
   at: { opened: Opened; n: number },
   operationId: string,
 ): Promise<Rotated> {
-  const { record, shelf } = at.opened;
-  const intent = record.intents.find((i) => i.n === at.n);
-  const shelved = shelf.intents[String(at.n)];
-  if (!intent || !shelved) throw new KeyturnError('KT-STORE-CORRUPT', `intent ${at.n} has no values in the record`);
+  const { intent, shelved, prepared } = intentOf(at.opened, at.n);
   const acting = engine.values(at.opened, shelved.actingVersion);
   const context = await engine.context(w, acting, operationId, () => fence(engine, w.credentialId, intent));
-  const prepared: PreparedIntent = { kind: intent.kind, idempotencyKey: intent.idempotencyKey, body: shelved.body };
   let created: Created;
   try {
     created = await w.provider.create(context, prepared);
@@ -186,8 +227,9 @@ async function settleFailure(engine: Engine, w: Working, intent: IntentFacts, er
       throw error;
     case 'unknown':
     case 'outage': {
-      const keyless = resent && error.facts.code === 'KT-PROVIDER-ANSWER';
-      const opened = await markSettled(engine, w, intent, 'unknown', keyless);
+      const { code } = error.facts;
+      const hint = code === 'KT-KEY-TAKEN' ? 'taken' : resent && code === 'KT-PROVIDER-ANSWER' ? 'keyless' : null;
+      const opened = await markSettled(engine, w, intent, 'unknown', hint);
       return again(engine, { ...w, opened }, engine.now() + (resent ? replayPauseMs(intent) : 0));
     }
     case 'busy': {
@@ -221,10 +263,10 @@ async function markSettled(
   w: Working,
   intent: IntentFacts,
   settled: IntentFacts['settled'],
-  wasKeylessReplay = false,
+  hint: SettleHint = null,
 ): Promise<Opened> {
   return engine.apply(w.credentialId, (r) => {
-    const t = settle(r, intent, settled, wasKeylessReplay);
+    const t = settle(r, intent, settled, hint);
     return t.kind === 'lost' ? { kind: 'done' } : t;
   });
 }

@@ -1,47 +1,70 @@
-import type { Opened } from '../custody/custody.js';
+import type { LateAnswer, Opened } from '../custody/custody.js';
 import { currentOf, type CredentialRecord, type DebtFacts } from '../domain/record.js';
 import { strangers } from '../domain/recovery.js';
+import { Secret } from '../domain/secret.js';
 import { addDebt, newDebt } from '../domain/transitions.js';
 import type { Engine, Working } from './engine.js';
 import { takeInventory } from './plan.js';
 
 /**
  * Keys that may have come from lost answers become debts: of `orphan` where the rule is certain, else `suspected-orphan` for an operator.
- * A late answer names its key for certain.
+ * A late answer names its key for certain, and so does an intent whose value was chosen here.
  */
 export async function settleStrangers(engine: Engine, w: Working, operationId: string): Promise<Opened> {
   const late = await engine.deps.custody.readLate(w.credentialId, operationId);
-  const lost = w.opened.record.intents.some(
-    (i) => i.kind !== 'create-secret' && ['unknown', 'open'].includes(i.settled),
+  const unsettled = w.opened.record.intents.filter(
+    (i) => i.kind !== 'create-secret' && ['unknown', 'open'].includes(i.settled) && !i.absent,
   );
-  if (late.length === 0 && !lost) return w.opened;
-  const inventory = lost ? await takeInventory(engine, w, operationId) : null;
+  if (late.length === 0 && unsettled.length === 0) return w.opened;
+  const chooses = w.strategy.class === 'A';
+  const named = [...lateIds(late), ...(chooses ? unsettled.flatMap(({ n }) => chosenId(w, n)) : [])];
+  const certain = await Promise.all(named.map(async (id) => ({ id, shown: await engine.publicId(w, id) })));
+  const inventory = unsettled.length > 0 && !chooses ? await takeInventory(engine, w, operationId) : null;
   const keyTtlMs = w.provider.capability(w.config.settings).keyTtlMs ?? null;
   const nowMs = engine.now();
-  const opened = await engine.change(w.credentialId, (record) => {
-    const ids = new Set(record.versions.map((v) => v.keyId));
-    let next = record;
-    for (const answer of late) {
-      if (answer.keyId !== null && !ids.has(answer.keyId)) next = withDebt(next, 'orphan', answer.keyId, nowMs);
+  const { opened } = await engine.deps.custody.update(w.credentialId, ({ record, shelf }) => {
+    const living = new Set(record.versions.map((v) => v.keyId));
+    const orphans = certain.filter(({ shown }) => !living.has(shown));
+    const dueMs = nowMs + w.config.timing.settleMs;
+    let next = orphans.reduce((r, { shown }) => withDebt(r, 'orphan', shown, nowMs, dueMs), record);
+    if (inventory) {
+      const found = strangers(next, inventory.keys ?? [], keyTtlMs);
+      if (found.certain !== null) next = withDebt(next, 'orphan', found.certain, nowMs);
+      for (const id of found.suspects) next = withDebt(next, 'suspected-orphan', id, nowMs);
+      if (found.uncertain || inventory.keys === null) next = withDebt(next, 'suspected-orphan', 'unlisted', nowMs);
     }
-    if (!inventory) return next;
-    const found = strangers(next, inventory.keys ?? [], keyTtlMs);
-    if (found.certain !== null) next = withDebt(next, 'orphan', found.certain, nowMs);
-    for (const id of found.suspects) next = withDebt(next, 'suspected-orphan', id, nowMs);
-    if (found.uncertain || inventory.keys === null) next = withDebt(next, 'suspected-orphan', 'unlisted', nowMs);
-    return next;
+    if (next === record) return { unchanged: null };
+    const secretIds = orphans.filter(({ id, shown }) => id !== shown).map(({ id, shown }) => [shown, new Secret(id)]);
+    return {
+      next: { record: next, shelf: { ...shelf, debts: { ...shelf.debts, ...Object.fromEntries(secretIds) } } },
+      value: null,
+    };
   });
   await engine.deps.custody.dropLate(w.credentialId, operationId);
   return opened;
 }
 
+const lateIds = (late: readonly LateAnswer[]): readonly string[] => late.flatMap(({ keyId }) => keyId ?? []);
+
+function chosenId(w: Working, n: number): readonly string[] {
+  const shelved = w.opened.shelf.intents[String(n)];
+  const intent = w.opened.record.intents.find((i) => i.n === n);
+  if (!shelved || !intent || !w.provider.chosen) return [];
+  const { kind, idempotencyKey } = intent;
+  return [w.provider.chosen({ kind, idempotencyKey, body: shelved.body }).keyId];
+}
+
+/** @param dueMs when it is worked on first */
 export function withDebt(
   record: CredentialRecord,
   kind: DebtFacts['kind'],
   keyId: string,
   nowMs: number,
+  dueMs = nowMs,
 ): CredentialRecord {
   const identity = currentOf(record)?.identity;
   if (!identity) return record;
-  return { ...record, debts: addDebt(record.debts, newDebt(kind, keyId, identity, nowMs)) };
+  const debt = { ...newDebt(kind, keyId, identity, nowMs), nextAttemptAtMs: dueMs };
+  const debts = addDebt(record.debts, debt);
+  return debts === record.debts ? record : { ...record, debts };
 }

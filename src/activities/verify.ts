@@ -33,7 +33,11 @@ export async function verify(
   });
   const safeMs = lastSafeInstantMs(current.providerDiesAtMs, operation.policy);
   try {
-    const verified = await w.provider.verify(context, fresh, { keyId: current.keyId });
+    const old = { keyId: engine.values(w.opened, current.version).keyId };
+    const verified = await w.provider.verify(context, fresh, old);
+    const { scopeDifference } = verified;
+    if (scopeDifference.length > 0 && canGoBack(w.strategy))
+      return await stuck({ do: 'differs', in: scopeDifference, atMs: lookAgainAtMs(engine, w) });
     return { view: await recordVerified(engine, w, pending, verified), verdict: { do: 'verified' } };
   } catch (error) {
     if (isProviderFailure(error, 'credential-refused')) return stuck(await afterRefusal(engine, w, input));
@@ -52,6 +56,9 @@ export async function verify(
   }
 }
 
+/** Eight looks are as long as a read may lag behind a write. */
+const lookAgainAtMs = (engine: Engine, w: Working): number => engine.now() + w.config.timing.settleMs / 8;
+
 /** One 401 is not a verdict; the second try is granted once and counted in the budget like any other. */
 async function grantSecondTry(engine: Engine, w: Working, pending: VersionFacts): Promise<void> {
   await engine.deps.lockout.forgive(await engine.lockoutScope(w.config), pending.fingerprint);
@@ -63,13 +70,9 @@ async function recordVerified(
   pending: VersionFacts,
   verified: Verified,
 ): Promise<RecordView> {
-  const goBack = canGoBack(w.strategy);
-  if (verified.scopeDifference.length > 0 && goBack) {
-    throw stop('taken-back', 'KT-SCOPE-DIFFERS', `the new key’s scope differs: ${verified.scopeDifference.join(', ')}`);
-  }
   const nowMs = engine.now();
   const lostProof = [verified.lostProof, ...verified.scopeDifference].filter((p) => p !== null).join('; ') || null;
-  const { keyId } = verified;
+  const keyId = await engine.publicId(w, verified.keyId);
   const { opened } = await engine.deps.custody.update(w.credentialId, ({ record, shelf }) => {
     const facts = withVersion(record, pending.version, (v) => ({
       ...v,
@@ -77,12 +80,17 @@ async function recordVerified(
       keyId,
       verifiedAtMs: nowMs,
       lifetime: verified.lifetime,
-      expiresAtMs: expiresAtMs({ earlier: null, latest: verified.lifetime }, v.createdAtMs) ?? v.expiresAtMs,
+      expiresAtMs:
+        verified.expiresAtMs ??
+        expiresAtMs({ earlier: null, latest: verified.lifetime }, v.createdAtMs) ??
+        v.expiresAtMs,
     }));
     const lostProofs =
       lostProof === null ? record.lostProofs : { sinceMs: record.lostProofs?.sinceMs ?? nowMs, message: lostProof };
     const values = shelf.versions[String(pending.version)];
-    const versions = values ? { ...shelf.versions, [pending.version]: { ...values, keyId } } : shelf.versions;
+    const versions = values
+      ? { ...shelf.versions, [pending.version]: { ...values, keyId: verified.keyId } }
+      : shelf.versions;
     return { next: { record: { ...facts, lostProofs }, shelf: { ...shelf, versions } }, value: null };
   });
   return engine.view(w.config, opened.record);

@@ -3,7 +3,7 @@ import { KeyturnError } from '../domain/errors.js';
 import { ProviderFailure } from '../domain/failure.js';
 import type { RotationRequest } from '../domain/request.js';
 import type { KeyInfo } from '../providers/provider.js';
-import { callingAs, currentKey, type CurrentKey, providerOf } from './provider-calls.js';
+import { callingAs, currentKey, type CurrentKey, listingOf, providerOf } from './provider-calls.js';
 import { planRotation, type RotationPlan } from './rotation-plan.js';
 import type { Answer, Context } from './run.js';
 import type { Session } from './session.js';
@@ -60,7 +60,7 @@ async function listed(
   try {
     const operationId = `dry-run/${credential.credentialId}/${Date.now()}`;
     const asProven = await callingAs(calling, values, { operationId, provenOnly: true });
-    return { keys: await providerOf(credential).inventory(asProven), why: null };
+    return { keys: await listingOf(calling, asProven), why: null };
   } catch (error) {
     if (error instanceof ProviderFailure || error instanceof KeyturnError) return { keys: null, why: error.message };
     throw error;

@@ -21,8 +21,10 @@ export async function runCli(
 ): Promise<number> {
   let exit = 0;
   const program = createProgram(io, async (definition, command, args) => {
+    const [credentialId] = isOfCredential(definition) ? args : [];
     exit = await runAction({
       globals: globalsOf(command),
+      ...(typeof credentialId === 'string' ? { credentialId } : {}),
       endsItself: definition.endsItself === true,
       takesSignals: definition.takesSignals === true,
       io,
@@ -78,6 +80,8 @@ async function loadAction(name: CommandName): Promise<LoadedAction> {
   const { run } = await loaders[name]();
   return run as LoadedAction;
 }
+
+const isOfCredential = ({ args = [] }: Definition): boolean => /^[<[]id[\]>]$/.test(args[0]?.[0] ?? '');
 
 /** A flag may stand before the command or after it; after it wins. */
 function globalsOf(command: Command): Globals {

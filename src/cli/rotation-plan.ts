@@ -78,7 +78,9 @@ function obstaclesOf(
       ? [`the key belongs to ${identity.account} at ${identity.baseUrl}, keyturn.yaml names ${account} at ${baseUrl}`]
       : []),
     ...(strategy.needsSecretKey && current.secretKey !== 'ok'
-      ? ['the current key has no secret key, which a rotation in place needs: `keyturn import ID --replace`']
+      ? [
+          `the current key has no secret key, which a rotation in place needs: \`keyturn import ${credential.credentialId} --replace\``,
+        ]
       : []),
     ...(record.capabilityLost === null ? [] : [record.capabilityLost.message]),
   ];

@@ -53,6 +53,7 @@ export type Action<Name extends CommandName> = (
 
 export interface Running {
   readonly globals: Globals;
+  readonly credentialId?: string;
   readonly endsItself: boolean;
   readonly takesSignals: boolean;
   readonly io: Io;
@@ -60,7 +61,14 @@ export interface Running {
 }
 
 /** Runs a command from its parsed flags to its exit code. Never throws. */
-export async function runAction({ globals, endsItself, takesSignals, io, act }: Running): Promise<number> {
+export async function runAction({
+  globals,
+  credentialId,
+  endsItself,
+  takesSignals,
+  io,
+  act,
+}: Running): Promise<number> {
   const out = createOutput({ ...io, json: globals.json });
   const stop = new AbortController();
   let signalled: NodeJS.Signals | undefined;
@@ -85,18 +93,24 @@ export async function runAction({ globals, endsItself, takesSignals, io, act }: 
     }
     return answer?.exit ?? (signalled === 'SIGINT' ? errorTable['KT-INTERRUPTED'].exit : 0);
   } catch (error) {
-    return failed(out, error);
+    return failed(out, error, credentialId);
   } finally {
     release();
   }
 }
 
 /** Shows the error and gives its exit code. */
-export function failed(out: Output, error: unknown): number {
-  const known = asKeyturnError(error);
+export function failed(out: Output, error: unknown, credentialId?: string): number {
+  const plain = asKeyturnError(error);
+  const known = credentialId === undefined ? plain : naming(credentialId, plain);
   if (known.code === 'KT-INTERNAL' && error instanceof Error) out.say(frames(error));
   out.fail(known);
   return errorTable[known.code].exit;
+}
+
+/** The hints of the table say `ID`; here it is known which. */
+export function naming(credentialId: string, { code, message, hint }: KeyturnError): KeyturnError {
+  return new KeyturnError(code, message, { hint: hint.replaceAll(/\bID\b/g, () => credentialId) });
 }
 
 const storeCodes = {

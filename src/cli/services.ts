@@ -123,7 +123,8 @@ async function gauged({ vault }: Host, config: Config): Promise<GaugedCredential
   return found;
 }
 
-export async function serverService(host: Host): Promise<Service> {
+/** @param besideWorker the worker of the same process keeps the entities running */
+export async function serverService(host: Host, { besideWorker = false } = {}): Promise<Service> {
   const { config, vault, client, log } = host;
   const storeReady = (): Promise<boolean> =>
     vault.custody.list().then(
@@ -138,11 +139,13 @@ export async function serverService(host: Host): Promise<Service> {
     storeReady,
     metrics: createServerMetrics(),
   });
-  const stopKeeping = keepEntitiesRunning(
-    client,
-    () => Promise.resolve(config),
-    (credentialId, event) => log.info({ credentialId }, `entity ${event}`),
-  );
+  const stopKeeping = besideWorker
+    ? (): void => undefined
+    : keepEntitiesRunning(
+        client,
+        () => Promise.resolve(config),
+        (credentialId, event) => log.info({ credentialId }, `entity ${event}`),
+      );
   return {
     says: `keyturn serves ${server.url}, webhooks at ${server.webhookUrl}`,
     done: new Promise(() => undefined),

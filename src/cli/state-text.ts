@@ -47,7 +47,7 @@ export function stateText(state: CredentialState, nowMs: number, paint: Paint): 
   return blocks.filter((block) => block !== '').join('\n\n');
 }
 
-function versionsTable({ current, previous }: CredentialState, paint: Paint): string {
+function versionsTable({ credentialId, current, previous }: CredentialState, paint: Paint): string {
   const rows = previous.map((old) => [
     `v${old.version}`,
     [old.retirement, ...(old.leaked ? ['leaked'] : [])].join(', '),
@@ -70,7 +70,7 @@ function versionsTable({ current, previous }: CredentialState, paint: Paint): st
     ]);
   }
   return rows.length === 0
-    ? 'no key yet: `keyturn import ID`'
+    ? `no key yet: \`keyturn import ${credentialId}\``
     : table(['VERSION', 'STATE', 'KEY', 'ENDS', 'WAITS FOR'], rows);
 }
 
@@ -99,7 +99,7 @@ interface Event {
 }
 
 function timeline(state: CredentialState, nowMs: number, paint: Paint): string {
-  const { current, previous, lastRotation, rotation, nextRotationAt, debts } = state;
+  const { current, previous, lastRotation, lastSkipped, rotation, nextRotationAt, debts } = state;
   const events: Event[] = [
     ...(current === null ? [] : [{ at: current.publishedAt, what: `version ${current.version} published` }]),
     ...(current?.expiresAt
@@ -111,6 +111,7 @@ function timeline(state: CredentialState, nowMs: number, paint: Paint): string {
         : [{ at: old.diesAt, what: `version ${old.version} dies${old.waitingFor.length > 0 ? ' at the latest' : ''}` }],
     ),
     ...(lastRotation === null ? [] : [{ at: lastRotation.endedAt, what: endText(lastRotation) }]),
+    ...(lastSkipped === null ? [] : [{ at: lastSkipped.at, what: skipText(lastSkipped) }]),
     ...(rotation === null
       ? []
       : [{ at: rotation.startedAt, what: `rotation began (${rotation.reason}, ${rotation.source})` }]),
@@ -132,6 +133,10 @@ function timeline(state: CredentialState, nowMs: number, paint: Paint): string {
 
 function endText({ outcome, reason, source, error }: LastRotationState): string {
   return `last rotation ended: ${outcome} (${reason}, ${source})${error === undefined ? '' : ` ${error.code} ${error.message}`}`;
+}
+
+function skipText({ because, reason, source }: NonNullable<CredentialState['lastSkipped']>): string {
+  return `last request skipped: ${because} (${reason}, ${source})`;
 }
 
 function attentionText(

@@ -103,7 +103,8 @@ function defectOf(
   { value, intents, needsSecretKey, propagationMs }: Said['capability'],
 ): string | null {
   if (intents.length === 0) return 'names no kind of write in `capability.intents`';
-  if (value === 'client' && provider.find === undefined) return 'lets the client choose the value, and has no `find`';
+  if (value === 'client' && !(provider.chosen && provider.find))
+    return 'lets the client choose the value, and has no `chosen` or no `find`';
   if (needsSecretKey && provider.secretFields['secretKey'] === undefined)
     return 'needs a secret key, and has no such field';
   return propagationMs >= 0 ? null : 'has no `capability.propagationMs`';

@@ -15,6 +15,8 @@ export interface Opened {
 export interface Shelf {
   readonly versions: Readonly<Record<string, ShelvedValues>>;
   readonly intents: Readonly<Record<string, ShelvedIntent>>;
+  /** The provider's own ids of keys in debt, by the fingerprints that stand for them, where the id is itself secret. */
+  readonly debts?: Readonly<Record<string, Secret>>;
 }
 
 export interface ShelvedValues {
@@ -58,7 +60,7 @@ export interface Custody {
   create(credentialId: string, first: { record: CredentialRecord; shelf: Shelf }): Promise<Opened>;
   /**
    * Read, decide, compare-and-set; a lost race is read again and decided anew (bounded). A write with an unknown outcome is settled by
-   * reading back. Values of versions that `next` does not list any more are dropped with it.
+   * reading back. Values of versions that `next` does not list any more are dropped with it; of a key that becomes a debt the id is kept.
    * @throws KeyturnError KT-NOT-IMPORTED, KT-STORE-UNAVAILABLE, KT-STORE-CORRUPT, KT-STORE-FOREIGN, KT-CONFLICT
    */
   update<T>(credentialId: string, decide: (opened: Opened) => Decision<T>): Promise<{ value: T; opened: Opened }>;

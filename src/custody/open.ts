@@ -34,6 +34,7 @@ export async function openCustody({ store, keys, clock = Date, scrubber }: Custo
       // The facts show a fingerprint instead of an id that is itself secret.
       if (values.keyId !== keyId) scrubber?.add(new Secret(values.keyId));
     }
+    scrubber?.addAll(opened.shelf.debts ?? {});
     return opened;
   }
 
@@ -60,7 +61,7 @@ export async function openCustody({ store, keys, clock = Date, scrubber }: Custo
       const key = keyOf(recordName(credentialId), await installation.ensure());
       const opened = await objects.update(key, (current, seq) => {
         if (current) throw new KeyturnError('KT-ALREADY-IMPORTED', `${credentialId} has a record already`);
-        const written = sealable(credentialId, key, first, seq);
+        const written = sealable(credentialId, key, first, seq, undefined);
         return { write: written.bytes, value: written.opened };
       });
       return handedOut(opened);
@@ -74,7 +75,7 @@ export async function openCustody({ store, keys, clock = Date, scrubber }: Custo
         const opened = openRecord(credentialId, current);
         const decision = decide(opened);
         if ('unchanged' in decision) return { unchanged: { value: decision.unchanged, opened } };
-        const written = sealable(credentialId, key, decision.next, seq);
+        const written = sealable(credentialId, key, decision.next, seq, opened);
         return { write: written.bytes, value: { value: decision.value, opened: written.opened } };
       });
       handedOut(outcome.opened);
@@ -105,11 +106,12 @@ function sealable(
   key: { readonly store: string },
   next: Opened,
   seq: number,
+  before: Opened | undefined,
 ): ReturnType<typeof encodeRecord> {
   if (next.record.credentialId !== credentialId || next.record.installationId !== key.store) {
     throw new KeyturnError('KT-INTERNAL', `a record of another credential or installation offered for ${credentialId}`);
   }
-  return encodeRecord({ record: { ...next.record, seq }, shelf: next.shelf });
+  return encodeRecord({ record: { ...next.record, seq }, shelf: next.shelf }, before);
 }
 
 function notImported(credentialId: string): KeyturnError {

@@ -5,6 +5,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { KeyturnError } from '../domain/errors.js';
 import type { CredentialRecord } from '../domain/record.js';
+import { Secret } from '../domain/secret.js';
 import type { Opened, Shelf } from './custody.js';
 import { maxPlaintextBytes } from './objects.js';
 import { conforming, parseSealed } from './parse.js';
@@ -15,12 +16,16 @@ const LENGTH_BYTES = 4;
 const MAX_FACTS_BYTES = 1024 * 1024;
 
 /**
- * Drops the values of versions and intents that the record does not list any more. Nothing may stand in the way of storing a new key, so
+ * Drops the values of versions and intents that the record does not list any more, but for the id of a key that is in debt (`before`: the
+ * record that this one follows). Nothing may stand in the way of storing a new key, so
  * a record beyond the size bound first gives up its oldest rotations.
  * @throws KeyturnError KT-INTERNAL when a version has no values, or the record could not be read back
  */
-export function encodeRecord(opened: Opened): { readonly bytes: Buffer; readonly opened: Opened } {
-  const shelf = pruned(opened);
+export function encodeRecord(
+  opened: Opened,
+  before: Opened | undefined,
+): { readonly bytes: Buffer; readonly opened: Opened } {
+  const shelf = pruned(opened, before);
   const values = Buffer.from(JSON.stringify(shelfToWire(shelf)));
   let record = opened.record;
   let facts = deflated(record);
@@ -52,7 +57,7 @@ function deflated(record: CredentialRecord): Buffer {
   return deflateRawSync(JSON.stringify(conforming(recordSchema, record, 'a new record', 'KT-INTERNAL')));
 }
 
-function pruned({ record, shelf }: Opened): Shelf {
+function pruned({ record, shelf }: Opened, before: Opened | undefined): Shelf {
   const versions: Record<string, Shelf['versions'][string]> = {};
   for (const { version } of record.versions) {
     const values = shelf.versions[String(version)];
@@ -64,5 +69,17 @@ function pruned({ record, shelf }: Opened): Shelf {
     const values = shelf.intents[String(n)];
     if (values) intents[String(n)] = values;
   }
-  return { versions, intents };
+  const debts: Record<string, Secret> = {};
+  for (const { keyId } of record.debts) {
+    const id = shelf.debts?.[keyId] ?? idBehind(keyId, before);
+    if (id) debts[keyId] = id;
+  }
+  return { versions, intents, ...(Object.keys(debts).length > 0 ? { debts } : {}) };
+}
+
+/** The provider's own id of a version that has become a debt, where the facts show a fingerprint for it. */
+function idBehind(keyId: string, before: Opened | undefined): Secret | undefined {
+  const version = before?.record.versions.find((v) => v.keyId === keyId)?.version;
+  const id = before?.shelf.versions[String(version)]?.keyId;
+  return id === undefined || id === keyId ? undefined : new Secret(id);
 }

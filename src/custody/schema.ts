@@ -67,6 +67,8 @@ const intent = z.strictObject({
   settled: z.enum(['open', 'unknown', 'not-sent', 'answered', 'refused']),
   sends: count,
   keylessReplays: count.exactOptional(),
+  taken: z.literal(true).exactOptional(),
+  absent: z.boolean().exactOptional(),
   inventory: z.array(z.string()).nullable(),
 });
 
@@ -180,6 +182,7 @@ export const shelfSchema: z.ZodType<Shelf> = z.strictObject({
     z.string(),
     z.strictObject({ oneTimeKey: secret, body: secret.nullable(), actingVersion: z.int() }),
   ),
+  debts: fields.exactOptional(),
 });
 
 export const lateAnswerSchema: z.ZodType<LateAnswer> = z.strictObject({

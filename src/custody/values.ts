@@ -12,6 +12,7 @@ export function shelfToWire(shelf: Shelf): Wire {
       body: body?.reveal() ?? null,
       actingVersion,
     })),
+    ...(shelf.debts ? { debts: reveal(shelf.debts) } : {}),
   };
 }
 

@@ -5,6 +5,7 @@ import type { LaneState } from './lane.js';
 import { currentOf, previousOf } from './record.js';
 import { providerEndMs, revokeAtMs, waitingFor } from './retirement.js';
 import type { Attention } from './state.js';
+import { lastEffect } from './view.js';
 
 /** These make the status `needs-operator`; all others are notices. */
 const serious: ReadonlySet<string> = new Set<ErrorCode>([
@@ -41,13 +42,17 @@ export function attentionOf(lane: LaneState, nowMs: number): readonly Attention[
   };
   if (lane.trouble) raise(lane.trouble.code as ErrorCode, lane.trouble.sinceMs, lane.trouble.message, `keyturn doctor`);
   const view = lane.view;
+  if (lane.notImportedSinceMs && !(view && currentOf(view))) {
+    const message = 'a rotation was asked for, and no key has been imported';
+    raise('KT-NOT-IMPORTED', lane.notImportedSinceMs, message, `keyturn import ${id}`);
+  }
   if (!view) return found;
   if (lane.repointed)
     raise('KT-REPOINTED', currentOf(view)?.publishedAtMs ?? nowMs, lane.repointed, `keyturn import ${id} --replace`);
   const current = currentOf(view);
   const lost = view.capabilityLost;
   if (lost) raise('KT-CAPABILITY-LOST', lost.sinceMs, lost.message, `keyturn import ${id} --replace`, lost.deadlineMs);
-  const last = view.lastRotation;
+  const last = lastEffect(view);
   if (
     last?.outcome === 'needs-operator' &&
     !lost &&
@@ -71,6 +76,15 @@ export function attentionOf(lane: LaneState, nowMs: number): readonly Attention[
       current.publishedAtMs ?? nowMs,
       `version ${current.version} is current and has leaked`,
       `keyturn rotate ${id} --reason compromise`,
+    );
+  }
+  const { active } = lane;
+  if (active && active.waitingFor.length > 0) {
+    raise(
+      'KT-APPROVAL-NEEDED',
+      active.stepStartedAtMs,
+      `the rotation waits for ${active.waitingFor.join(', ')}`,
+      `keyturn status ${id}`,
     );
   }
   for (const debt of view.debts) {

@@ -18,6 +18,8 @@ export interface Capability {
   readonly propagationMs: number;
   /** Invalid-credential calls after which the provider locks us out. */
   readonly strikeLimit?: number;
+  /** Calls a minute that the provider allows to all who call it; absent: none is documented. */
+  readonly callsPerMinute?: number;
   /** Kinds of writes, the usual one first; the others are what recovery may use, in this order. */
   readonly intents: readonly IntentKind[];
   readonly keyIdIsSecret: boolean;
@@ -48,6 +50,15 @@ export function strategyOf(
     restorable: provider.restorable,
     timing,
   };
+}
+
+/** Most activities make one to three calls; giving a key the scope of another makes a few more. */
+const CALLS_PER_ACTIVITY = 5;
+
+/** Activities a second that all workers together may begin, so that no provider's quota is exceeded; null: no bound. */
+export function activitiesPerSecond(capabilities: readonly Capability[]): number | null {
+  const quotas = capabilities.flatMap(({ callsPerMinute }) => callsPerMinute ?? []);
+  return quotas.length === 0 ? null : Math.min(...quotas) / 60 / CALLS_PER_ACTIVITY;
 }
 
 /** Defaults of `timing`, for a key whose configuration is gone. */

@@ -40,9 +40,19 @@ export function reopen(record: CredentialRecord, operationId: string, n: number,
   if (!intent) return lost(`intent ${n} is gone`);
   if (intent.settled !== 'unknown') return lost(`intent ${n} is ${intent.settled}`);
   return next(
-    withIntent(record, n, (i) => ({ ...i, settled: 'open', epoch: record.epoch, sendBeforeMs, sends: i.sends + 1 })),
+    withIntent(record, n, (i) => ({
+      ...i,
+      settled: 'open',
+      epoch: record.epoch,
+      sendBeforeMs,
+      sends: i.sends + 1,
+      absent: false,
+    })),
   );
 }
+
+/** What an answer told beside the outcome: a replay without a usable key, or that the value is in use. */
+export type SettleHint = 'keyless' | 'taken' | null;
 
 /**
  * What became of one attempt at an intent, told by its operation and epoch: an attempt that was given up says nothing of the one that has
@@ -52,7 +62,7 @@ export function settle(
   record: CredentialRecord,
   attempt: Pick<IntentFacts, 'operationId' | 'n' | 'epoch'>,
   settled: IntentFacts['settled'],
-  wasKeylessReplay = false,
+  hint: SettleHint = null,
 ): Transition {
   const { n } = attempt;
   const intent = record.intents.find((i) => i.n === n && i.operationId === attempt.operationId);
@@ -63,7 +73,8 @@ export function settle(
   const settledRecord = withIntent(record, n, (i) => ({
     ...i,
     settled,
-    ...(wasKeylessReplay ? { keylessReplays: (i.keylessReplays ?? 0) + 1 } : {}),
+    ...(hint === 'keyless' ? { keylessReplays: (i.keylessReplays ?? 0) + 1 } : {}),
+    ...(hint === 'taken' ? { taken: true as const } : {}),
   }));
   const noEffect = settled === 'not-sent' || settled === 'refused';
   const rotationPossible = settledRecord.intents.some(
@@ -75,6 +86,14 @@ export function settle(
   if (intent.kind !== 'rotate' || !noEffect || rotationPossible || current?.providerDiesAtMs !== bound)
     return next(settledRecord);
   return next(withVersion(settledRecord, current.version, (v) => ({ ...v, providerDiesAtMs: null })));
+}
+
+/** The key of an intent was looked for as long as the provider may take to show it, and does not exist. */
+export function notFound(record: CredentialRecord, operationId: string, n: number, taken: boolean): Transition {
+  const stale = forward(record, operationId);
+  if (stale) return stale;
+  if (!record.intents.some((i) => i.n === n && i.settled === 'unknown')) return lost(`intent ${n} is not unknown`);
+  return next(withIntent(record, n, (i) => ({ ...i, absent: true, ...(taken ? { taken: true as const } : {}) })));
 }
 
 /** Recovery begins: an attempt that is still under way may not send any more. */

@@ -1,6 +1,6 @@
 /** What the entity carries beside the record: queue, the rotation in hand, notes on their way to the store. Plain JSON, survives continue-as-new. */
 import type { RecordView, RotationPolicy, StepFacts } from './record.js';
-import type { RotationRequest } from './request.js';
+import type { RotationRequest, SkipReason } from './request.js';
 import type { RotationFinished, StateError, StepName } from './state.js';
 
 export interface QueuedRequest {
@@ -17,7 +17,8 @@ export type Note =
   | { readonly kind: 'resume' }
   | { readonly kind: 'leaked'; readonly versions: readonly number[] }
   | { readonly kind: 'waiting'; readonly request: RotationRequest }
-  | { readonly kind: 'seen'; readonly requestId: string; readonly atMs: number };
+  /** `joined`: the operation whose outcome is the request's. */
+  | { readonly kind: 'seen'; readonly requestId: string; readonly atMs: number; readonly joined?: string };
 
 export interface ActiveRotation {
   readonly operationId: string;
@@ -37,6 +38,12 @@ export interface ActiveRotation {
   readonly unsaved: { readonly intent: number; readonly sealed: string } | null;
   /** A compromise was accepted after the new key was made: go back if possible, else go on to publish without further waits. */
   readonly preempted: boolean;
+}
+
+export interface SkippedRequest {
+  readonly request: RotationRequest;
+  readonly because: SkipReason;
+  readonly atMs: number;
 }
 
 export interface LaneState {
@@ -63,6 +70,10 @@ export interface LaneState {
   retry: { readonly request: RotationRequest; readonly atMs: number; readonly failures: number } | null;
   /** What keeps the entity from working, e.g. a store that went back in time; cleared by the next successful load. */
   trouble: (StateError & { readonly sinceMs: number }) | null;
+  /** A request has failed because no key was ever imported. */
+  notImportedSinceMs: number | null;
+  /** The last request that came to no rotation. */
+  lastSkipped: SkippedRequest | null;
   /** A rollback that an operator asked for and that passed its checks at acceptance. */
   rollback: { readonly toVersion: number; readonly requestId: string } | null;
   /** Something outside has changed the record, the configuration or the Schedule. */
@@ -92,6 +103,8 @@ export function newLane(credentialId: string): LaneState {
     active: null,
     retry: null,
     trouble: null,
+    notImportedSinceMs: null,
+    lastSkipped: null,
     rollback: null,
     reload: true,
     searchAttributes: [],

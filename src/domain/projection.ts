@@ -2,7 +2,7 @@
 import { attentionOf, needsOperator } from './attention.js';
 import { renewAtMs } from './expiry.js';
 import { iso, isoOrNull } from './instant.js';
-import type { ActiveRotation, LaneState } from './lane.js';
+import type { ActiveRotation, LaneState, SkippedRequest } from './lane.js';
 import { currentOf, previousOf, type RotationFacts, type StepFacts, type VersionFacts } from './record.js';
 import { diesAtMs, providerEndMs, revokeAtMs, waitingFor } from './retirement.js';
 import type {
@@ -32,6 +32,7 @@ export function stateOf(lane: LaneState, nowMs: number): CredentialState {
     pendingRequests: lane.queue.length,
     debts: [...(view?.debts ?? []).map(debtState), ...previous.flatMap(revokeDebt)],
     lastRotation: view?.lastRotation ? lastRotationState(view.lastRotation) : null,
+    lastSkipped: lane.lastSkipped ? skippedState(lane.lastSkipped) : null,
     nextRotationAt: isoOrNull(nextRotationMs(lane, nowMs)),
     paused: view?.paused ? { since: iso(view.paused.sinceMs), by: view.paused.by, reason: view.paused.reason } : null,
     lockout: view?.lockout
@@ -111,6 +112,11 @@ function rotationState(a: ActiveRotation): RotationState {
     ...(a.nextAttemptAtMs === null ? {} : { nextAttemptAt: iso(a.nextAttemptAtMs) }),
     ...(a.lastError === null ? {} : { lastError: a.lastError }),
   };
+}
+
+function skippedState({ request, because, atMs }: SkippedRequest): CredentialState['lastSkipped'] {
+  const { requestId, reason, source } = request;
+  return { requestId, reason, source, because, at: iso(atMs) };
 }
 
 function debtState(d: LaneStateDebt): DebtState {

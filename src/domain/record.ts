@@ -106,6 +106,10 @@ export interface IntentFacts {
   readonly sends: number;
   /** Re-sendings that were answered without a usable key (a tenant that does not repeat keys): more of them are no use. Absent: none. */
   readonly keylessReplays?: number;
+  /** The provider has said that the value is in use already: by an earlier sending, or by somebody else's key. */
+  readonly taken?: true;
+  /** Looked for until the provider would surely have shown it, since the last sending: it does not exist. */
+  readonly absent?: boolean;
   /** Ids listed just before sending; null when listing was not permitted. */
   readonly inventory: readonly string[] | null;
 }
@@ -248,6 +252,8 @@ export interface CredentialRecord {
 /** What activities return to the workflow: the record without what only custody and dedupe over termination need. */
 export interface RecordView extends Omit<CredentialRecord, 'history' | 'intents' | 'seen' | 'destroyed'> {
   readonly lastRotation: RotationFacts | null;
+  /** Where the last is a refused rollback, which has changed nothing: the one before it. */
+  readonly lastBefore?: RotationFacts;
   readonly lockout: LockoutView | null;
 }
 

@@ -2,6 +2,7 @@
  * What the next write of an operation is, derived from the strategy's class and the intents so far: the first attempt and every recovery of a
  * lost answer are cases of the same function. It never names a provider, and it never repeats a write blindly:
  *
+ * - class A looks for the key whose value it has chosen, and sends the stored bytes again only when it is not there;
  * - class B sends the stored bytes with the same idempotency key again, inside the replay window;
  * - class C makes another key and leaves the lost one to the strangers' rule;
  * - classes D and E count a lost rotation in place as executed, and make another key while the old one still authenticates.
@@ -26,6 +27,8 @@ export type Move =
   | { readonly do: 'send'; readonly kind: IntentKind }
   /** The stored bytes of an intent once more. */
   | { readonly do: 'replay'; readonly n: number }
+  /** Reads whether the key of an intent exists. */
+  | { readonly do: 'look'; readonly n: number }
   /** Everything there is to be had is pending; `secretKeyLost` where the new key goes without. */
   | { readonly do: 'finish'; readonly secretKeyLost: boolean }
   | { readonly do: 'give-up'; readonly because: string; readonly deadlineMs: number | null };
@@ -58,7 +61,26 @@ export function nextMove(record: CredentialRecord, operation: OperationFacts, no
   if (!last || (canGoBack(strategy) && tried.every((i) => i.settled === 'refused'))) {
     return { do: 'send', kind: strategy.intents[0] ?? 'create-key' };
   }
+  if (strategy.class === 'A') return afterLostChoice(tried, last, strategy);
   return afterLoss(tried, last, strategy, deadlineMs, nowMs);
+}
+
+/** The value is ours to choose, so the key can be looked for. A value that is not there and in use is somebody else's: another one is drawn. */
+function afterLostChoice(tried: readonly IntentFacts[], last: IntentFacts, s: EngineStrategy): Move {
+  if (last.settled === 'unknown' && !last.absent) return { do: 'look', n: last.n };
+  const giveUp = (because: string): Move => ({ do: 'give-up', because, deadlineMs: null });
+  if (last.settled === 'unknown' && !last.taken) {
+    return last.sends < MAX_SENDS
+      ? { do: 'replay', n: last.n }
+      : giveUp('the provider made no key, however often asked');
+  }
+  if (tried.length >= MAX_LOST_KEYS) return giveUp(`${tried.length} values that were drawn for the new key are in use`);
+  return { do: 'send', kind: s.intents[0] ?? 'create-key' };
+}
+
+/** When a key that is not to be seen was surely not made. */
+export function surelyAbsentAtMs(intent: IntentFacts, strategy: EngineStrategy): number {
+  return fencedAtMs(intent, strategy) + strategy.timing.settleMs;
 }
 
 /** Whether a key that was made and is refused can be replaced by another one within this operation. */

@@ -51,6 +51,7 @@ export function waitingFor(r: RetirementFacts, nowMs: number): readonly string[]
 export function retireDueMs(v: VersionFacts, skewMs: number): number {
   const r = v.retirement;
   if (r === null) return Number.POSITIVE_INFINITY;
+  if (r.killNow && r.state === 'held') return r.supersededAtMs;
   if (r.nextAttemptAtMs !== null) return r.nextAttemptAtMs;
   const ownDeath = v.providerDiesAtMs === null ? Number.POSITIVE_INFINITY : v.providerDiesAtMs + skewMs;
   const endsByItself = r.by === 'provider' && v.providerDiesAtMs !== null;

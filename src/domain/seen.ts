@@ -1,21 +1,41 @@
 /**
- * Request ids that were seen, as `<hash>.<seconds>.<keep>`: short, because the whole record stays under 64 KiB.
+ * Request ids that were seen, as `<hash>.<seconds>.<keep>`: short, because the whole record stays under 64 KiB. One that joined another's
+ * rotation has a fourth part, which names that operation.
  * A webhook with a constant body has the same id every day, so its ids are forgotten after 6 h; explicit ids after 30 days.
  */
 import { bounds } from './record.js';
 
 const keepSeconds = { h: 6 * 3600, d: 30 * 86_400 } as const;
 
-export function remember(seen: readonly string[], requestId: string, nowMs: number): readonly string[] {
+/** @param joined operation that the request joined */
+export function remember(
+  seen: readonly string[],
+  requestId: string,
+  nowMs: number,
+  joined?: string,
+): readonly string[] {
   if (hasSeen(seen, requestId, nowMs)) return seen;
-  const keep = requestId.startsWith('mambu/') ? 'h' : 'd';
   const alive = seen.filter((entry) => isAlive(entry, nowMs));
-  return [...alive, `${shortHash(requestId)}.${Math.floor(nowMs / 1000)}.${keep}`].slice(-bounds.seenRequests);
+  const link = joined === undefined ? '' : `.${tagOf(joined)}`;
+  const entry = `${shortHash(requestId)}.${Math.floor(nowMs / 1000)}.${keepOf(requestId)}${link}`;
+  return [...alive, entry].slice(-bounds.seenRequests);
+}
+
+/** How long an id stands for the same request, milliseconds. */
+export function keptMs(requestId: string): number {
+  return keepSeconds[keepOf(requestId)] * 1_000;
 }
 
 export function hasSeen(seen: readonly string[], requestId: string, nowMs: number): boolean {
   const prefix = `${shortHash(requestId)}.`;
   return seen.some((entry) => entry.startsWith(prefix) && isAlive(entry, nowMs));
+}
+
+/** This request is remembered as one that joined this operation. */
+export function hasJoined(seen: readonly string[], requestId: string, operationId: string): boolean {
+  const prefix = `${shortHash(requestId)}.`;
+  const link = `.${tagOf(operationId)}`;
+  return seen.some((entry) => entry.startsWith(prefix) && entry.endsWith(link));
 }
 
 /** Both lists, oldest first; of an id that is in both, the later sighting. */
@@ -25,6 +45,15 @@ export function mergeSeen(a: readonly string[], b: readonly string[]): readonly 
   return [...new Map(sorted.map((entry) => [entry.split('.')[0], entry])).values()]
     .sort((x, y) => at(x) - at(y))
     .slice(-bounds.seenRequests);
+}
+
+function keepOf(requestId: string): 'h' | 'd' {
+  return requestId.startsWith('mambu/') ? 'h' : 'd';
+}
+
+/** Told apart from those of the rotations that are remembered, with a letter in front: the other parts are `h`, `d` or digits. */
+function tagOf(operationId: string): string {
+  return `o${shortHash(operationId).slice(0, 6)}`;
 }
 
 function isAlive(entry: string, nowMs: number): boolean {

@@ -101,6 +101,14 @@ export interface CredentialState {
   readonly pendingRequests: number;
   readonly debts: readonly DebtState[];
   readonly lastRotation: LastRotationState | null;
+  /** The last request that came to no rotation, as the running workflow knows it: a new run begins with null. */
+  readonly lastSkipped: {
+    readonly requestId: string;
+    readonly reason: RequestReason;
+    readonly source: RequestSource;
+    readonly because: SkipReason;
+    readonly at: string;
+  } | null;
   readonly nextRotationAt: string | null;
   readonly paused: { readonly since: string; readonly by: string | null; readonly reason: string | null } | null;
   readonly lockout: {
@@ -123,6 +131,8 @@ export interface RotationResult {
   readonly skippedBecause?: SkipReason;
   /** Why it did not end well; secret-free. */
   readonly error?: { readonly code: string; readonly message: string };
+  /** Request id of the rotation that this request joined; absent where it had its own, or none. */
+  readonly servedBy?: string;
   readonly attention: readonly Attention[];
 }
 export interface RotationFinished extends RotationResult {

@@ -7,6 +7,8 @@ export type Verdict =
   | { readonly do: 'again'; readonly atMs: number }
   /** The old key would die before the next possible check: publish at its last safe instant, marked unverified. */
   | { readonly do: 'publish-unverified'; readonly atMs: number }
+  /** It works, but may do less or more than the old one, in words: equip it again, and check at this instant. */
+  | { readonly do: 'differs'; readonly in: readonly string[]; readonly atMs: number }
   /** The new key does not work and never will. */
   | { readonly do: 'refused' };
 

@@ -72,7 +72,13 @@ const methods = [
   'call',
 ] as const satisfies readonly (keyof Provider)[];
 
-const optionalMethods = ['incurable', 'find', 'equip', 'restore'] as const satisfies readonly (keyof Provider)[];
+const optionalMethods = [
+  'incurable',
+  'chosen',
+  'find',
+  'equip',
+  'restore',
+] as const satisfies readonly (keyof Provider)[];
 
 /** The shape as far as it can be seen; what the methods do is for the conformance kit. */
 function checked(name: string, given: unknown): Provider | string {

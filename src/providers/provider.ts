@@ -124,9 +124,11 @@ export interface Provider<S = unknown> {
   inventory(context: ProviderContext<S>): Promise<readonly KeyInfo[]>;
   /** Exactly one request that writes. */
   create(context: ProviderContext<S>, intent: PreparedIntent): Promise<Created>;
+  /** The key that an intent asks for, from its body; needed, as `find` is, where `capability.value` is `client`. No I/O. */
+  chosen?(intent: PreparedIntent): CredentialValues;
   /**
-   * Where the client chooses the value: reads whether the key that the intent asks for exists, with the same id and the same secret.
-   * Null: it does not. Needed where `capability.value` is `client`; then a `create` that finds the id taken throws `unknown` KT-KEY-TAKEN.
+   * Whether the chosen key exists, with the same id and the same secret; null: it does not. It is asked after a `create` with an unknown
+   * outcome, and one that finds the value in use throws `unknown` KT-KEY-TAKEN.
    * @throws ProviderFailure `rejected` KT-KEY-TAKEN where the id exists with another secret
    */
   find?(context: ProviderContext<S>, intent: PreparedIntent): Promise<Created | null>;

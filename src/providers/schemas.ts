@@ -31,7 +31,7 @@ export const baseUrlSchema = z.string().transform((text, context): string => {
     context.addIssue({ code: 'custom', message });
     return z.NEVER;
   };
-  if (!URL.canParse(text)) return wrong('must be an absolute URL such as https://TENANT.mambu.com/api');
+  if (!URL.canParse(text)) return wrong('must be an absolute URL such as https://api.example.com/v1');
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return wrong('must start with https://');
   if (url.username !== '' || url.password !== '') return wrong('must not hold a user name or password');

@@ -1,4 +1,12 @@
-/** For tests of your own: strict simulators, a webhook sender that behaves like Mambu's, and the conformance kit of providers. */
+/** For tests of your own: the strict simulators, a webhook sender that behaves like Mambu's, and the conformance kit of providers. */
+export {
+  type ApigeeOracle,
+  type ApigeeRules,
+  type ApigeeSeed,
+  type ApigeeSimulator,
+  type ApigeeSimulatorOptions,
+  startApigeeSimulator,
+} from '../simulators/apigee/index.js';
 export {
   type DeliveryReport,
   type Fault,
@@ -10,6 +18,5 @@ export {
   type TenantRules,
   type WebhookOptions,
 } from '../simulators/mambu/index.js';
-export { startApigeeSimulator } from '../simulators/apigee/index.js';
 export { describeProvider } from './conformance/describe.js';
 export type { ProviderUnderTest, SystemUnderTest, TestFramework, VendorAnswer } from './conformance/subject.js';

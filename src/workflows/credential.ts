@@ -26,6 +26,7 @@ import {
   type ResumeInput,
   type RollbackInput,
   type RotateNowResult,
+  type RotationFinished,
   type RotationRequest,
 } from '../contract.js';
 import { newLane, type LaneState } from '../domain/lane.js';
@@ -33,8 +34,9 @@ import { currentOf, previousOf } from '../domain/record.js';
 import { hasSeen } from '../domain/seen.js';
 import { rollbackRefusal } from '../domain/rollback.js';
 import { Entity } from './entity.js';
+import { detailsOf } from './failures.js';
 import { housekeepingLane } from './housekeepingLane.js';
-import { isHeld, joinActive, noteLeaks } from './intake.js';
+import { isHeld, joinActive, joinAgain, noteLeaks } from './intake.js';
 import { rotationLane } from './rotationLane.js';
 
 const requestRotation = defineSignal<[RotationRequest]>(signalNames.requestRotation);
@@ -94,13 +96,16 @@ function register(entity: Entity): void {
   );
   setHandler(
     rotateNow,
-    (request) => {
+    async (request) => {
       accept(entity, request);
-      const index = lane.queue.findIndex((q) => q.request.requestId === request.requestId);
-      return { requestId: request.requestId, position: index < 0 ? 0 : index + (lane.active ? 1 : 0) };
+      const { requestId } = request;
+      if (!isInHand(lane, requestId)) return { requestId, position: 0, ended: await ended(entity, requestId) };
+      const index = lane.queue.findIndex((q) => q.request.requestId === requestId);
+      return { requestId, position: index < 0 ? 0 : index + (lane.active ? 1 : 0) };
     },
     {
-      description: 'asks for a rotation and answers with its place in the queue',
+      description:
+        'asks for a rotation and answers with its place in the queue, or with the outcome of a request that has ended',
       validator: (r) => refuse(requestProblem(r) ?? leakProblem(lane, r)),
     },
   );
@@ -167,8 +172,9 @@ function requestProblem(r: RotationRequest | undefined): string | null {
 }
 
 /** An operator can still be told; of a signal's mistake every living version counts as leaked. */
-function leakProblem({ view }: LaneState, { reason, leakedVersion }: RotationRequest): string | null {
-  if (leakedVersion === undefined || !view) return null;
+function leakProblem(lane: LaneState, { requestId, reason, leakedVersion }: RotationRequest): string | null {
+  const { view } = lane;
+  if (leakedVersion === undefined || !view || isKnown(lane, requestId)) return null;
   if (reason !== 'compromise') return 'leakedVersion goes with the reason compromise';
   const alive = view.versions.map((v) => v.version);
   return alive.includes(leakedVersion) ? null : `version ${leakedVersion} is not alive; alive: ${alive.join(', ')}`;
@@ -176,11 +182,26 @@ function leakProblem({ view }: LaneState, { reason, leakedVersion }: RotationReq
 
 function accept(entity: Entity, request: RotationRequest): void {
   const { lane } = entity;
-  if (hasSeen(lane.seen, request.requestId, Date.now()) || isInHand(lane, request.requestId)) return;
+  if (isInHand(lane, request.requestId)) return;
+  if (hasSeen(lane.seen, request.requestId, Date.now())) return joinAgain(entity, request);
   lane.queue.push({ request, acceptedAtMs: Date.now(), leakNoted: false });
   noteLeaks(entity);
   joinActive(entity);
   if (isHeld(entity, request.requestId)) lane.notes.push({ kind: 'waiting', request });
+}
+
+function isKnown(lane: LaneState, requestId: string): boolean {
+  return hasSeen(lane.seen, requestId, Date.now()) || isInHand(lane, requestId);
+}
+
+/** @throws ApplicationFailure where the store cannot be asked */
+async function ended(entity: Entity, requestId: string): Promise<RotationFinished> {
+  try {
+    return await entity.outcomeOf(requestId);
+  } catch (error) {
+    const { code, message } = detailsOf(error);
+    throw ApplicationFailure.nonRetryable(message, code);
+  }
 }
 
 function isInHand(lane: LaneState, requestId: string): boolean {
@@ -211,5 +232,6 @@ function rollbackProblem(lane: LaneState, r: RollbackInput | undefined): string 
   if (!any) return 'there is no version to go back to';
   if (lane.active || lane.rollback) return 'a rotation is in progress';
   const providerGrace = lane.capability === 'D' || lane.capability === 'E';
-  return rollbackRefusal(view, rollbackTarget(lane, r), policy, providerGrace, false, Date.now());
+  // Only what can be restored is ever held.
+  return rollbackRefusal(view, rollbackTarget(lane, r), policy, providerGrace, true, Date.now());
 }

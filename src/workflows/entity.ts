@@ -1,5 +1,6 @@
 /** What the lanes of the credential entity share: the lane state, its publication, waiting, and replies. */
 import {
+  CancellationScope,
   condition,
   getExternalWorkflowHandle,
   log,
@@ -9,7 +10,7 @@ import {
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair } from '@temporalio/common';
 import { signalNames } from '../contract.js';
-import { iso } from '../domain/instant.js';
+import { iso, isoOrNull } from '../domain/instant.js';
 import type { LaneState, Note } from '../domain/lane.js';
 import { currentOf, type RecordView } from '../domain/record.js';
 import type { Outcome, RotationRequest, SkipReason } from '../domain/request.js';
@@ -24,6 +25,12 @@ import { timeline } from './timeline.js';
 
 const ANSWERS_KEPT = 20;
 const DEFAULT_MAX_EVENTS = 4_000;
+
+interface Answering {
+  readonly because?: SkipReason;
+  readonly error?: StateError;
+  readonly servedBy?: string;
+}
 
 export class Entity {
   #published = '';
@@ -104,38 +111,66 @@ export class Entity {
     else await condition(wake, ms, { summary: `${summary} at ${iso(untilMs)}` });
   }
 
-  async answer(
-    request: RotationRequest,
-    outcome: Outcome,
-    more: { because?: SkipReason; error?: StateError } = {},
-  ): Promise<void> {
+  async answer(request: RotationRequest, outcome: Outcome, more: Answering = {}): Promise<void> {
+    await this.send(request, this.conclude(request, outcome, more));
+  }
+
+  /** From here on a duplicate gets this answer. */
+  conclude(request: RotationRequest, outcome: Outcome, more: Answering): RotationFinished {
     const { lane } = this;
-    const current = lane.view ? currentOf(lane.view) : undefined;
+    const { because, ...rest } = more;
     const result: RotationFinished = {
-      requestId: request.requestId,
-      outcome,
-      credentialId: lane.credentialId,
-      version: current?.version ?? null,
-      keyId: current?.keyId ?? null,
-      publishedAt: current?.publishedAtMs ? iso(current.publishedAtMs) : null,
-      ...(more.because ? { skippedBecause: more.because } : {}),
-      ...(more.error ? { error: more.error } : {}),
-      attention: this.state().attention,
+      ...this.asOfNow(request.requestId, outcome),
+      ...(because ? { skippedBecause: because } : {}),
+      ...rest,
     };
     lane.seen = remember(lane.seen, request.requestId, Date.now());
     lane.answered = [...lane.answered, result].slice(-ANSWERS_KEPT);
-    await this.send(request, result);
+    return result;
   }
 
-  /** A duplicate of a request that has ended gets its stored outcome. */
+  private asOfNow(requestId: string, outcome: Outcome): RotationFinished {
+    const { view, credentialId } = this.lane;
+    const current = view ? currentOf(view) : undefined;
+    return {
+      requestId,
+      outcome,
+      credentialId,
+      version: current?.version ?? null,
+      keyId: current?.keyId ?? null,
+      publishedAt: isoOrNull(current?.publishedAtMs ?? null),
+      attention: this.state().attention,
+    };
+  }
+
+  /** A duplicate of a request that has ended gets its stored outcome. A store that is out does not say: whoever waits asks again. */
   async answerAgain(request: RotationRequest): Promise<void> {
-    const { answered, view } = this.lane;
-    const stored = answered.find((a) => a.requestId === request.requestId);
-    if (stored) return this.send(request, stored);
-    const last = view?.lastRotation;
-    if (last?.requestId === request.requestId)
-      return this.answer(request, last.outcome, last.error ? { error: last.error } : {});
-    await this.answer(request, 'skipped', { because: 'duplicate' });
+    if (!request.replyTo) return;
+    try {
+      await this.send(request, await this.outcomeOf(request.requestId));
+    } catch (error) {
+      const { code, message } = detailsOf(error);
+      log.warn('a duplicate could not be answered', { requestId: request.requestId, code, reason: message });
+    }
+  }
+
+  /** How a request has ended that was seen and is not in hand. @throws ActivityFailure */
+  async outcomeOf(requestId: string): Promise<RotationFinished> {
+    const known = this.lane.answered.findLast((a) => a.requestId === requestId);
+    if (known) return known;
+    const stored = await CancellationScope.nonCancellable(() =>
+      repeatable('outcome of an earlier request').recall({ ...this.believed(), requestId }),
+    );
+    if (!stored) return { ...this.asOfNow(requestId, 'skipped'), skippedBecause: 'duplicate' };
+    const { outcome, version, keyId, error, servedBy } = stored;
+    return {
+      ...this.asOfNow(requestId, outcome),
+      version,
+      keyId,
+      publishedAt: isoOrNull(stored.publishedAtMs),
+      ...(error ? { error } : {}),
+      ...(servedBy === null ? {} : { servedBy }),
+    };
   }
 
   /** A requester that is gone never harms the entity. */

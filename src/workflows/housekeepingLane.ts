@@ -9,7 +9,8 @@ import { detailsOf } from './failures.js';
 interface Job {
   readonly dueMs: number;
   readonly what: string;
-  run(): Promise<RecordView>;
+  /** Null: there is no record to have a view of. */
+  run(): Promise<RecordView | null>;
 }
 
 export async function housekeepingLane(entity: Entity): Promise<void> {
@@ -64,10 +65,10 @@ function nextJob(entity: Entity): Job | null {
   return jobs.sort((a, b) => a.dueMs - b.dueMs)[0] ?? null;
 }
 
-async function writeNotes(entity: Entity): Promise<RecordView> {
+async function writeNotes(entity: Entity): Promise<RecordView | null> {
   const { lane } = entity;
   const notes = [...lane.notes];
   const view = await repeatable('write what was accepted').note({ ...entity.believed(), notes });
   lane.notes.splice(0, notes.length);
-  return view ?? (lane.view as RecordView);
+  return view;
 }

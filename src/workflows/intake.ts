@@ -1,9 +1,9 @@
 /** Requests on their way to a rotation: which is taken, which joins, which waits, and what a compromise makes leak. */
 import { log, metricMeter } from '@temporalio/workflow';
 import { decide, leakedVersions } from '../domain/decisions.js';
-import type { QueuedRequest } from '../domain/lane.js';
-import type { RotationRequest } from '../domain/request.js';
-import { hasSeen } from '../domain/seen.js';
+import type { LaneState, QueuedRequest } from '../domain/lane.js';
+import type { RotationRequest, SkipReason } from '../domain/request.js';
+import { hasJoined, hasSeen, remember } from '../domain/seen.js';
 import type { Entity } from './entity.js';
 
 /** Takes the first request that does not have to wait. Resolves with the one to rotate for, `done` where it needed no rotation, null where all have to wait. */
@@ -27,12 +27,10 @@ export async function takeRequest(entity: Entity): Promise<RotationRequest | 'do
     case 'skip':
       if (request.source === 'schedule') lane.reload = true;
       count(entity, request, 'skipped');
-      waitsNoMore(entity, request);
-      await entity.answer(request, 'skipped', { because: decided.because });
+      await skip(entity, request, decided.because);
       return 'done';
     case 'kill-old':
-      waitsNoMore(entity, request);
-      await entity.answer(request, 'skipped', { because: 'only-old-versions-leaked' });
+      await skip(entity, request, 'only-old-versions-leaked');
       return 'done';
     case 'join':
     case 'hold':
@@ -43,10 +41,16 @@ export async function takeRequest(entity: Entity): Promise<RotationRequest | 'do
   }
 }
 
+async function skip(entity: Entity, request: RotationRequest, because: SkipReason): Promise<void> {
+  entity.lane.lastSkipped = { request, because, atMs: Date.now() };
+  waitsNoMore(entity, request);
+  await entity.answer(request, 'skipped', { because });
+}
+
 function decision(entity: Entity, q: QueuedRequest): ReturnType<typeof decide> {
   const { view, policy, active } = entity.lane;
   // Before its plan is in the record an operation cannot have made a key; from then on an answer may be under way.
-  const keyMade = active !== null && (active.step !== 'plan' || view?.operation?.operationId === active.operationId);
+  const keyMade = active !== null && (active.step !== 'plan' || isBegun(entity.lane));
   return decide(q.request, { view, policy, active: active ? { keyMade } : null, nowMs: Date.now() });
 }
 
@@ -76,10 +80,37 @@ export function joinActive(entity: Entity): void {
         request: compromise ? { ...now.request, reason: 'compromise' } : now.request,
         joined: [...now.joined, q.request],
       };
+      if (!isBegun(lane)) lane.notes.push({ kind: 'waiting', request: q.request });
     } else if (q.request.reason === 'compromise' && decided === 'hold') {
       lane.active = { ...(lane.active ?? active), preempted: true };
     }
   }
+  if (isBegun(lane)) noteJoined(entity);
+}
+
+/** Sent again after a termination: it gets the outcome of the rotation that it has joined. */
+export function joinAgain({ lane }: Entity, request: RotationRequest): void {
+  const { active } = lane;
+  if (!active || !hasJoined(lane.seen, request.requestId, active.operationId)) return;
+  lane.active = { ...active, joined: [...active.joined, request] };
+}
+
+/**
+ * The record learns at once which requests have joined, so that an entity that is terminated meanwhile does not serve them a second time.
+ * Before the operation is in the record they are kept as requests that wait: another one may have to serve them.
+ */
+export function noteJoined({ lane }: Entity): void {
+  const { operationId = '', joined = [] } = lane.active ?? {};
+  const atMs = Date.now();
+  for (const { requestId } of joined) {
+    if (hasSeen(lane.seen, requestId, atMs)) continue;
+    lane.seen = remember(lane.seen, requestId, atMs, operationId);
+    lane.notes.push({ kind: 'seen', requestId, atMs, joined: operationId });
+  }
+}
+
+function isBegun({ active, view }: LaneState): boolean {
+  return active !== null && view?.operation?.operationId === active.operationId;
 }
 
 /** What leaked is what was alive when the request was accepted; before the first load and during a rollback that is not known yet. */

@@ -1,4 +1,5 @@
 /** An operator's rollback, taken by the rotation lane between two rotations. */
+import { log } from '@temporalio/workflow';
 import type { StateError } from '../domain/state.js';
 import { repeatable } from './activities.js';
 import type { Entity } from './entity.js';
@@ -19,23 +20,36 @@ export async function rollBack(entity: Entity, job: NonNullable<Entity['lane']['
       await entity.wait(() => entity.stopping(), Date.now() + 2_000, 'rollback again');
       return;
     }
-    lane.rollback = null;
     if (kind === 'trouble') entity.inTrouble({ code, message });
-    else lane.answered = [...lane.answered, refusedRollback(entity, job.requestId, { code, message })];
+    else await recordRefusal(entity, job, { code, message });
+    lane.rollback = null;
   }
   noteLeaks(entity);
 }
 
-function refusedRollback(entity: Entity, requestId: string, error: StateError): Entity['lane']['answered'][number] {
-  const { lane } = entity;
-  return {
+/** Refused after it was accepted: whoever asked learns it as the last rotation, which has changed nothing. */
+async function recordRefusal(
+  entity: Entity,
+  { requestId }: NonNullable<Entity['lane']['rollback']>,
+  error: StateError,
+): Promise<void> {
+  const operationId = `rollback/${requestId}`;
+  const rotation = {
+    operationId,
     requestId,
+    reason: 'rollback',
+    source: 'operator',
     outcome: 'failed',
-    credentialId: lane.credentialId,
-    version: null,
-    keyId: null,
-    publishedAt: null,
+    startedAtMs: Date.now(),
+    steps: [],
     error,
-    attention: [],
-  };
+  } as const;
+  try {
+    const refused = { ...entity.believed(), operationId, rotation, deadlineMs: null };
+    entity.see(await repeatable('record why the rollback was refused').close(refused));
+  } catch (unrecorded) {
+    const { code, message } = detailsOf(unrecorded);
+    log.warn('a refused rollback could not be recorded', { requestId, refusedBy: error.code, code, reason: message });
+    if (code === 'KT-CONFLICT') entity.lane.reload = true;
+  }
 }

@@ -51,6 +51,7 @@ export class RotationStopped extends Error {
 }
 
 const MAX_KEYS_PER_ROTATION = 3;
+const MAX_CORRECTIONS = 8;
 
 /** Resolves after publish. @throws RotationStopped after everything that can be undone was undone */
 export async function rotation(steps: Steps): Promise<void> {
@@ -103,13 +104,20 @@ async function makeKey(steps: Steps): Promise<void> {
 }
 
 async function prove(steps: Steps): Promise<'verified' | 'unverified' | 'refused'> {
-  for (;;) {
+  for (let corrections = 0; ;) {
     const verdict = await steps.verify();
     switch (verdict.do) {
       case 'verified':
       case 'refused':
         return verdict.do;
       case 'again':
+        await steps.until(verdict.atMs);
+        break;
+      case 'differs':
+        // A read may lag behind what was written, or somebody has changed the old key's scope meanwhile: it is followed.
+        if (++corrections > MAX_CORRECTIONS)
+          throw new RotationStopped('rolled-back', 'KT-SCOPE-DIFFERS', `scopes differ: ${verdict.in.join(', ')}`);
+        await steps.equip();
         await steps.until(verdict.atMs);
         break;
       case 'publish-unverified':

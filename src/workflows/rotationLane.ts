@@ -8,8 +8,9 @@ import { currentOf, type OperationFacts, type RotationFacts } from '../domain/re
 import type { Outcome, RotationRequest } from '../domain/request.js';
 import { hasSeen } from '../domain/seen.js';
 import type { StateError } from '../domain/state.js';
+import { lastEffect } from '../domain/view.js';
 import type { Entity } from './entity.js';
-import { count, hasRequest, joinActive, noteLeaks, takeRequest } from './intake.js';
+import { count, hasRequest, joinActive, noteJoined, noteLeaks, takeRequest } from './intake.js';
 import { rollBack } from './rollback.js';
 import { rotation, RotationStopped } from './rotation.js';
 import { Adopt, AlreadyEnded, BoundSteps, HandOver, StartOver } from './steps.js';
@@ -129,7 +130,7 @@ function setActive(
 /** What an earlier run had accepted and could not begin, and the attempt that it had planned after a failure. */
 function afterLoad(entity: Entity): void {
   const { lane } = entity;
-  const last = lane.view?.lastRotation ?? null;
+  const last = lane.view ? lastEffect(lane.view) : null;
   const publishedAtMs = (lane.view ? currentOf(lane.view)?.publishedAtMs : null) ?? 0;
   if (last && last.reason !== 'rollback' && last.endedAtMs > publishedAtMs && !lane.active && !lane.retry) {
     const { requestId, reason, source, outcome, error, endedAtMs } = last;
@@ -203,11 +204,18 @@ async function end(
   if (!active) return;
   const { request } = active;
   lane.retry = nextAttempt(request, outcome, error, (lane.retry?.failures ?? 0) + 1, Date.now());
+  noteJoined(entity);
+  if (error?.code === 'KT-NOT-IMPORTED') lane.notImportedSinceMs ??= Date.now();
   lane.active = null;
   count(entity, request, outcome);
-  for (const joined of active.joined) lane.notes.push({ kind: 'seen', requestId: joined.requestId, atMs: Date.now() });
   entity.publish();
-  for (const each of [request, ...active.joined]) await entity.answer(each, outcome, error ? { error } : {});
+  const facts = error ? { error } : {};
+  const servedBy = request.requestId;
+  const answers = [
+    [request, entity.conclude(request, outcome, facts)] as const,
+    ...active.joined.map((each) => [each, entity.conclude(each, outcome, { ...facts, servedBy })] as const),
+  ];
+  for (const [each, answer] of answers) await entity.send(each, answer);
 }
 
 function nextAttempt(

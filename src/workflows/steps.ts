@@ -9,6 +9,7 @@ import type { StepInput } from '../activities/api.js';
 import { once, repeatable } from './activities.js';
 import type { Entity } from './entity.js';
 import { detailsOf } from './failures.js';
+import { noteJoined } from './intake.js';
 import { RotationStopped, type Plan, type Steps } from './rotation.js';
 
 /** The run ends here; the next one walks the same line again. */
@@ -61,6 +62,7 @@ export class BoundSteps implements Steps {
     lane.scheduledNextMs = planned.scheduledNextMs;
     this.#canGoBack = planned.canGoBack;
     this.entity.see(planned.view);
+    noteJoined(this.entity);
     return {
       canGoBack: planned.canGoBack,
       takingBack: planned.operation.compensating,
@@ -140,8 +142,10 @@ export class BoundSteps implements Steps {
         .map((v) => v.version);
     for (const version of lane.view ? due(lane.view) : []) {
       this.entity.see(
-        await this.step('publish', (input) =>
-          repeatable(`retire leaked version ${version}`).retire({ ...input, version }),
+        await this.step(
+          'publish',
+          (input) => repeatable(`retire leaked version ${version}`).retire({ ...input, version }),
+          'unbooked',
         ),
       );
     }
@@ -189,7 +193,12 @@ export class BoundSteps implements Steps {
     this.entity.publish();
   }
 
-  private async step<T>(step: StepName, call: (input: StepInput) => Promise<T>): Promise<T> {
+  /** @param books `unbooked`: part of a step that is in the list already */
+  private async step<T>(
+    step: StepName,
+    call: (input: StepInput) => Promise<T>,
+    books: 'booked' | 'unbooked' = 'booked',
+  ): Promise<T> {
     this.patch({ step, stepStartedAtMs: this.now(), attempts: 0, nextAttemptAtMs: null, lastError: null });
     for (;;) {
       const attempts = this.active.attempts + 1;
@@ -197,10 +206,8 @@ export class BoundSteps implements Steps {
       try {
         const result = await call({ ...this.entity.believed(), operationId: this.active.operationId });
         const { stepStartedAtMs: startedAtMs, steps } = this.active;
-        this.patch({
-          steps: [...steps, { step, startedAtMs, endedAtMs: this.now(), attempts }].slice(-20),
-          lastError: null,
-        });
+        const done = { step, startedAtMs, endedAtMs: this.now(), attempts };
+        this.patch({ steps: books === 'booked' ? [...steps, done].slice(-20) : steps, lastError: null });
         this.entity.lane.trouble = null;
         return result;
       } catch (error) {

@@ -4,7 +4,7 @@ import { describe, expect, it, type TestContext } from 'vitest';
 import { workflowNames } from '../../src/contract.js';
 import type { CredentialRecord } from '../../src/domain/record.js';
 import { hasSeen } from '../../src/domain/seen.js';
-import { eventually } from '../support/around.js';
+import { asked, eventually } from '../support/around.js';
 import { expectAllWell, madeIn } from '../support/guarantees.js';
 import { installation, type Installation } from '../support/installation.js';
 import { expectInvariants, requestsTo } from '../support/invariants.js';
@@ -120,6 +120,34 @@ describe('a request that was accepted outlives a terminated entity', () => {
     await i.until('both are served', (s) => s.current?.version === 3 && s.rotation === null, 40_000);
     expect((await recordOf(i)).history.map((h) => h.requestId)).toEqual(['r-1', 'r-0']);
   });
+
+  it.concurrent(
+    'after it has joined a rotation: sent again it gets that outcome, and no rotation of its own',
+    async ({ onTestFinished }) => {
+      const i = await installation({ onTestFinished });
+      await i.worker();
+      i.simulator.faults.add(outageAtVerify);
+      await i.request('r-1');
+      await i.until('verify is parked', (s) => s.rotation?.step === 'verify' && s.rotation.parked);
+      for (const id of ['r-2', 'r-3']) await i.request(id);
+      await eventually('the record has them', async () => {
+        const { seen } = await recordOf(i);
+        return ['r-2', 'r-3'].every((id) => hasSeen(seen, id, Date.now()));
+      });
+      await terminate(i);
+      await i.client.ensureStarted(i.credentialId);
+      await i.until('it goes on', (s) => s.rotation?.requestId === 'r-1');
+      const meanwhile = asked(i, 'r-2');
+      await i.until('it is no request of its own', (s) => s.pendingRequests === 0);
+      i.simulator.faults.clear();
+      const served = { outcome: 'rotated', version: 2, servedBy: 'r-1' };
+      expect(await meanwhile).toMatchObject(served);
+      expect(await asked(i, 'r-3')).toMatchObject(served);
+      expect((await recordOf(i)).history.map((h) => h.requestId)).toEqual(['r-1']);
+      expect(madeIn(i)).toEqual(['create-key']);
+      await expectAllWell(i, 2);
+    },
+  );
 
   async function expectServedAfterTermination(i: Installation): Promise<void> {
     await terminate(i);

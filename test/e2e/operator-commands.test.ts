@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
 import type { CredentialState } from '../../src/contract.js';
+import { markLeaked } from '../../src/domain/transitions.js';
 import { editConfig, hideAmbientTemporal, keyturn } from '../support/cli.js';
 import { bytesUnder } from '../support/custody.js';
 import { installation, type Installation, type InstallationOptions } from '../support/installation.js';
@@ -44,10 +45,13 @@ describe('rotate --wait', () => {
     const i = await running();
     const words = ['rotate', i.credentialId, '--wait', '--request-id', 'r-1', '--json'];
     const first = await keyturn(i, ...words);
+    const { current } = await i.state();
+    await keyturn(i, 'rotate', i.credentialId, '--wait');
     const second = await keyturn(i, ...words);
-    expect(second.json.data).toMatchObject({ outcome: 'rotated', version: 2, requestId: 'r-1' });
-    expect(first.json.data).toMatchObject({ outcome: 'rotated', version: 2, requestId: 'r-1' });
-    expect((await i.state()).current?.version).toBe(2);
+    const { attention: _, ...outcome } = first.json.data as Record<string, unknown>;
+    expect(outcome).toMatchObject({ outcome: 'rotated', version: 2, requestId: 'r-1', keyId: current?.keyId });
+    expect(second).toMatchObject({ exit: 0, json: { data: outcome } });
+    expect((await i.state()).current?.version).toBe(3);
   });
 
   test('a request that joins a rotation gets its outcome', async () => {
@@ -55,7 +59,7 @@ describe('rotate --wait', () => {
     await i.request('r-1');
     await i.until('r-1 is being worked on', (s) => s.rotation?.requestId === 'r-1');
     const ran = await keyturn(i, 'rotate', i.credentialId, '--wait', '--json');
-    expect(ran).toMatchObject({ exit: 0, json: { data: { outcome: 'rotated', version: 2 } } });
+    expect(ran).toMatchObject({ exit: 0, json: { data: { outcome: 'rotated', version: 2, servedBy: 'r-1' } } });
     expect((await i.state()).lastRotation?.requestId).toBe('r-1');
   });
 
@@ -113,8 +117,14 @@ describe('rotate --wait', () => {
       if (like) credentials['never-imported'] = like;
     });
     const ran = await keyturn(i, 'rotate', 'never-imported', '--wait', '--timeout', '10s', '--json');
-    await i.client.handle('never-imported').terminate('end of test');
     expect(ran).toMatchObject({ exit: 1, json: { data: { outcome: 'failed', error: { code: 'KT-NOT-IMPORTED' } } } });
+    const attention = [{ code: 'KT-NOT-IMPORTED', command: 'keyturn import never-imported' }];
+    const status = await keyturn(i, 'status', 'never-imported', '--json');
+    expect(status).toMatchObject({ exit: 3, json: { data: { status: 'new', attention } } });
+    await i.client.handle(i.credentialId).terminate('by a test');
+    // What needs somebody is not hidden behind a workflow that does not run.
+    expect(await keyturn(i, 'status', '--json')).toMatchObject({ exit: 3 });
+    await i.client.handle('never-imported').terminate('end of test');
   });
 });
 
@@ -302,6 +312,24 @@ describe('rollback', () => {
       expect(ran).toMatchObject({ exit: 5, json: { error: { code: 'KT-ROLLBACK-REFUSED' } } });
     }
   });
+});
+
+test('a rollback that is refused after it was accepted exits with 5, and is in state and history', async () => {
+  const i = await running({ policy: { grace: '10m' } });
+  await keyturn(i, 'rotate', i.credentialId, '--wait');
+  // Behind the workflow's back, as between acceptance and the record's own check.
+  await i.vault.custody.update(i.credentialId, ({ record, shelf }) => ({
+    next: { record: markLeaked(record, [1]), shelf },
+    value: null,
+  }));
+  const ran = await keyturn(i, 'rollback', i.credentialId, '--json');
+  expect(ran).toMatchObject({ exit: 5, json: { error: { code: 'KT-ROLLBACK-REFUSED' } } });
+  expect(ran.json.error.message).toContain('version 1 has leaked');
+  const refused = { reason: 'rollback', outcome: 'failed', error: { code: 'KT-ROLLBACK-REFUSED' } };
+  expect(await i.state()).toMatchObject({ current: { version: 2 }, lastRotation: refused });
+  expect((await keyturn(i, 'history', i.credentialId, '--json')).json.data).toMatchObject({ rotations: [refused, {}] });
+  const next = await keyturn(i, 'rotate', i.credentialId, '--wait', '--json');
+  expect(next.json.data).toMatchObject({ outcome: 'rotated', version: 3 });
 });
 
 describe('ack', () => {

@@ -45,11 +45,19 @@ it('every export can be imported, and the schema of keyturn.yaml is among them',
     const { workflowNames } = await import('keyturn/contract');
     const { KeyturnClient } = await import('keyturn/client');
     const { createConsumer } = await import('keyturn/consumer');
-    const { startMambuSimulator } = await import('keyturn/testing');
+    const { startApigeeSimulator, startMambuSimulator } = await import('keyturn/testing');
     const { default: schema } = await import('keyturn/config.schema.json', { with: { type: 'json' } });
-    console.log(JSON.stringify([typeof errorTable, workflowNames.credential, typeof KeyturnClient, typeof createConsumer, typeof startMambuSimulator, typeof schema.properties]));`;
+    console.log(JSON.stringify([typeof errorTable, workflowNames.credential, typeof KeyturnClient, typeof createConsumer, typeof startMambuSimulator, typeof startApigeeSimulator, typeof schema.properties]));`;
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: folder, env });
-  expect(JSON.parse(stdout)).toEqual(['object', 'credential', 'function', 'function', 'function', 'object']);
+  expect(JSON.parse(stdout)).toEqual([
+    'object',
+    'credential',
+    'function',
+    'function',
+    'function',
+    'function',
+    'object',
+  ]);
 });
 
 it('the package is what npm and TypeScript expect of one', async () => {

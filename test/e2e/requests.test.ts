@@ -40,6 +40,8 @@ it('minInterval bounds schedule, webhook and workflow, and not an operator', asy
   expect(await asked(i, 'first')).toMatchObject({ outcome: 'rotated', version: 2 });
   const skipped = { outcome: 'skipped', skippedBecause: 'min-interval', version: 2 };
   expect(await asked(i, 'second')).toMatchObject(skipped);
+  const { lastSkipped } = await i.state();
+  expect(lastSkipped).toMatchObject({ requestId: 'second', source: 'workflow', because: 'min-interval' });
   await nextSecond(await i.state());
   await schedule.trigger();
   expect(await fires(i, 1)).toMatchObject([skipped]);
@@ -77,7 +79,10 @@ it('a duplicate gets the outcome of its first, also after a later rotation and a
   const third = await i.state();
   await i.client.handle(i.credentialId).terminate('test');
   expect(await asked(i, 'to-3')).toMatchObject({ outcome: 'rotated', version: 3, keyId: third.current?.keyId });
-  expect(await asked(i, 'r-1')).toMatchObject({ outcome: 'skipped', skippedBecause: 'duplicate' });
+  expect(await asked(i, 'r-1')).toEqual({ ...first, attention: third.attention });
+  const update = { requestId: 'r-1', reason: 'routine', source: 'operator' } as const;
+  const { ended } = await i.client.rotateNow(i.credentialId, update);
+  expect(ended).toMatchObject({ outcome: 'rotated', version: 2, keyId: first.keyId, publishedAt: first.publishedAt });
   expect(keysMade(i)).toBe(2);
 });
 
@@ -181,10 +186,14 @@ it('a credential without an imported key fails plainly, and works once the key i
   const result = await asked(i, 'r-1', { credentialId });
   expect(result).toMatchObject({ outcome: 'failed', version: null, error: { code: 'KT-NOT-IMPORTED' } });
   expect(await i.client.state(credentialId)).toMatchObject({ status: 'new', current: null, rotation: null });
+  const command = `keyturn import ${credentialId}`;
+  expect(result.attention).toMatchObject([{ code: 'KT-NOT-IMPORTED', command }]);
+  expect((await i.client.state(credentialId)).attention).toEqual(result.attention);
   const { keyId, apiKey } = i.simulator.createKey('rotator');
   await importSeeded(i.vault, await i.config(), credentialId, { keyId, apiKey, secretKey: 'none' });
   await i.client.adopt(credentialId, 1);
   await eventually('it is known', async () => (await i.client.state(credentialId)).current?.version === 1);
+  expect((await i.client.state(credentialId)).attention).toEqual([]);
   expect(await asked(i, 'r-2', { credentialId })).toMatchObject({ outcome: 'rotated', version: 2 });
 });
 

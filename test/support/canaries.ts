@@ -83,7 +83,7 @@ export async function historySurfaces(client: Client): Promise<readonly Surface[
 }
 
 /** Texts and payloads, with a line break behind each. */
-function contentsOf(value: unknown): readonly Buffer[] {
+export function contentsOf(value: unknown): readonly Buffer[] {
   if (typeof value === 'string') return [Buffer.from(`${value}\n`)];
   if (value instanceof Uint8Array) return [Buffer.from(value), Buffer.from('\n')];
   if (typeof value !== 'object' || value === null) return [];

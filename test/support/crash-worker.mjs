@@ -33,6 +33,10 @@ function changeOf(was, is) {
   if (stage(is, 'current')?.version !== stage(was, 'current')?.version) return 'publish';
   if (stage(is, 'pending')?.verifiedAtMs && !stage(was, 'pending')?.verifiedAtMs) return 'verdict';
   if (is.destroyed.length > was.destroyed.length) return 'death';
+  for (const state of ['revoking', 'held']) {
+    const count = (record) => record.versions.filter((v) => v.retirement?.state === state).length;
+    if (count(is) > count(was)) return state;
+  }
   return null;
 }
 

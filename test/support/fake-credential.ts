@@ -20,6 +20,7 @@ import {
 } from '../../src/domain/record.js';
 import { retireDueMs } from '../../src/domain/retirement.js';
 import { remember } from '../../src/domain/seen.js';
+import { storedOutcome } from '../../src/domain/storedOutcome.js';
 import * as change from '../../src/domain/transitions.js';
 import type { Verdict } from '../../src/domain/verification.js';
 import { viewOf } from '../../src/domain/view.js';
@@ -148,12 +149,13 @@ export class FakeCredential {
             this.#write(change.setPaused(this.record, { sinceMs: n.atMs, by: n.by, reason: n.reason }));
           if (n.kind === 'resume') this.#write(change.setPaused(this.record, null));
           if (n.kind === 'seen') {
-            const seen = remember(this.record.seen, n.requestId, n.atMs);
+            const seen = remember(this.record.seen, n.requestId, n.atMs, n.joined);
             this.#write(change.dropWaiting({ ...this.record, seen }, n.requestId));
           }
         }
         return this.#view();
       }),
+    recall: (input) => this.#step('recall', input, () => storedOutcome(this.record, input.requestId, this.now())),
     rollback: (input) => this.#step('rollback', input, () => this.#view()),
     retire: (input) =>
       this.#step('retire', input, () => {

@@ -11,6 +11,7 @@ import { loadConfig, type Config } from '../../src/config.js';
 import type { CredentialState } from '../../src/contract.js';
 import { createKeyFile } from '../../src/custody/key-file.js';
 import { Secret } from '../../src/domain/secret.js';
+import type { CredentialValues } from '../../src/providers/provider.js';
 import {
   startMambuSimulator,
   type MambuSimulator,
@@ -21,16 +22,19 @@ import { startWorker, type RunningWorker } from '../../src/worker.js';
 import { quietRuntime } from './quiet-runtime.js';
 import { sharedServer } from './temporal.js';
 
-export interface InstallationOptions {
-  readonly strategy?: 'create-and-delete' | 'rotation';
-  readonly simulator?: MambuSimulatorOptions;
-  readonly mambu?: Record<string, unknown>;
+export interface HomeOptions {
   readonly policy?: Record<string, unknown>;
   readonly timing?: Record<string, string>;
   readonly top?: Record<string, unknown>;
   readonly temporal?: { readonly address: string; readonly namespace: string };
   /** The test context's own, for tests that run concurrently. */
   readonly onTestFinished?: typeof onThisTestFinished;
+}
+
+export interface InstallationOptions extends HomeOptions {
+  readonly strategy?: 'create-and-delete' | 'rotation';
+  readonly simulator?: MambuSimulatorOptions;
+  readonly mambu?: Record<string, unknown>;
 }
 
 /** Waits that are minutes in earnest and need not be here. */
@@ -40,18 +44,19 @@ const shortTiming = {
   skew: '200ms',
   verifyAgainAfter: '1s',
   propagation: '0s',
+  settle: '0s',
   observe: '0s',
 };
 const shortPolicy = { grace: '1s', refreshWithin: '1s', minInterval: '0s', activationLag: '0s' };
 
 let counter = 0;
 
-export interface Installation {
+/** What an installation is, whoever the provider. */
+export interface Home {
   readonly directory: string;
   readonly configFile: string;
   readonly credentialId: string;
   readonly taskQueue: string;
-  readonly simulator: MambuSimulator;
   readonly client: KeyturnClient;
   readonly vault: Vault;
   config(): Promise<Config>;
@@ -62,18 +67,40 @@ export interface Installation {
   request(requestId: string, more?: Partial<Parameters<KeyturnClient['requestRotation']>[1]>): Promise<void>;
 }
 
+export interface Installation extends Home {
+  readonly simulator: MambuSimulator;
+}
+
 export async function installation(options: InstallationOptions = {}): Promise<Installation> {
   const { strategy = 'create-and-delete', onTestFinished = onThisTestFinished } = options;
+  const simulator = await startMambuSimulator(options.simulator);
+  onTestFinished(() => simulator.close());
+  const seeded = simulator.seeded[0];
+  if (!seeded) throw new Error('the simulator has no consumer');
+  const block = {
+    baseUrl: simulator.baseUrl,
+    consumerId: seeded.consumerId,
+    strategy,
+    ...(strategy === 'rotation' ? { tenantGrace: '30m' } : {}),
+    ...options.mambu,
+  };
+  const home = await homeOf({ provider: 'mambu', mambu: block }, valuesOf(seeded), options);
+  return { ...home, simulator };
+}
+
+/** @param credential what stands in keyturn.yaml beside the policy */
+export async function homeOf(
+  credential: Record<string, unknown>,
+  first: CredentialValues,
+  options: HomeOptions,
+): Promise<Home> {
+  const { onTestFinished = onThisTestFinished } = options;
   const server = options.temporal ?? sharedServer();
   const unique = `${process.pid}-${Date.now().toString(36)}-${(counter += 1)}`;
   const credentialId = `core-${unique}`;
   const taskQueue = `keyturn-${unique}`;
   const directory = await mkdtemp(join(tmpdir(), 'keyturn-test-'));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
-  const simulator = await startMambuSimulator(options.simulator);
-  onTestFinished(() => simulator.close());
-  const seeded = simulator.seeded[0];
-  if (!seeded) throw new Error('the simulator has no consumer');
   const configFile = join(directory, 'keyturn.yaml');
   await writeFile(
     configFile,
@@ -82,19 +109,7 @@ export async function installation(options: InstallationOptions = {}): Promise<I
       temporal: { address: server.address, namespace: server.namespace, taskQueue },
       store: { kind: 'file', path: 'store', keyFile: 'key' },
       timing: { ...shortTiming, ...options.timing },
-      credentials: {
-        [credentialId]: {
-          provider: 'mambu',
-          mambu: {
-            baseUrl: simulator.baseUrl,
-            consumerId: seeded.consumerId,
-            strategy,
-            ...(strategy === 'rotation' ? { tenantGrace: '30m' } : {}),
-            ...options.mambu,
-          },
-          policy: { ...shortPolicy, ...options.policy },
-        },
-      },
+      credentials: { [credentialId]: { ...credential, policy: { ...shortPolicy, ...options.policy } } },
       ...options.top,
     }),
   );
@@ -102,7 +117,7 @@ export async function installation(options: InstallationOptions = {}): Promise<I
   const config = await loadConfig(configFile);
   const vault = await openVault(config);
   onTestFinished(() => vault.close());
-  await importSeeded(vault, config, credentialId, seeded);
+  await sealFirst(vault, config, credentialId, first);
   const client = await KeyturnClient.connect({
     connection: { address: server.address },
     namespace: server.namespace,
@@ -122,7 +137,6 @@ export async function installation(options: InstallationOptions = {}): Promise<I
     configFile,
     credentialId,
     taskQueue,
-    simulator,
     client,
     vault,
     config: () => loadConfig(configFile),
@@ -150,17 +164,27 @@ export async function installation(options: InstallationOptions = {}): Promise<I
   };
 }
 
+type SeededConsumer = Pick<MambuSimulator['seeded'][number], 'keyId' | 'apiKey' | 'secretKey'>;
+
+const valuesOf = ({ keyId, apiKey, secretKey }: SeededConsumer): CredentialValues => ({
+  keyId,
+  fields: { apiKey: new Secret(apiKey), secretKey: new Secret(secretKey) },
+});
+
 /** Seals a key as version 1, as `keyturn import` does. */
 export async function importSeeded(
   vault: Vault,
   config: Config,
   credentialId: string,
-  seeded: Pick<MambuSimulator['seeded'][number], 'keyId' | 'apiKey' | 'secretKey'>,
+  seeded: SeededConsumer,
 ): Promise<void> {
+  await sealFirst(vault, config, credentialId, valuesOf(seeded));
+}
+
+async function sealFirst(vault: Vault, config: Config, credentialId: string, values: CredentialValues): Promise<void> {
   const entry = config.credentials.get(credentialId);
   if (!entry) throw new Error('the credential is not in the configuration');
-  const fields = { apiKey: new Secret(seeded.apiKey), secretKey: new Secret(seeded.secretKey) };
-  await sealFirstKey(vault, entry, { keyId: seeded.keyId, fields });
+  await sealFirstKey(vault, entry, values);
 }
 
 export function sha256(value: string): string {

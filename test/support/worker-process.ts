@@ -6,11 +6,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished as onThisTestFinished } from 'vitest';
-import type { Installation } from './installation.js';
+import type { Home } from './installation.js';
 
 /** A point at which the worker stops itself, once per installation. `before` and `after` mean the write to the store. */
 export type Point =
-  'plan' | 'persist' | 'retire' | `${'before' | 'after'}-${'intent' | 'key' | 'verdict' | 'publish' | 'death'}`;
+  | 'plan'
+  | 'persist'
+  | 'retire'
+  | `${'before' | 'after'}-${'intent' | 'key' | 'verdict' | 'publish' | 'revoking' | 'held' | 'death'}`;
 
 export interface WorkerProcess {
   readonly pid: number;
@@ -34,7 +37,10 @@ export interface WorkerProcessOptions {
 const script = fileURLToPath(new URL('./crash-worker.mjs', import.meta.url));
 
 /** Resolves when it polls. */
-export async function workerProcess(i: Installation, options: WorkerProcessOptions = {}): Promise<WorkerProcess> {
+export async function workerProcess(
+  i: Pick<Home, 'directory' | 'configFile'>,
+  options: WorkerProcessOptions = {},
+): Promise<WorkerProcess> {
   const { at, signal = 'SIGKILL', onTestFinished = onThisTestFinished } = options;
   const marker = join(i.directory, 'struck');
   const argument = JSON.stringify({ configFile: i.configFile, address: options.address, at, signal, marker });

@@ -50,6 +50,10 @@ export const act = (simulator: ApigeeSimulator, path: string, action: string): P
 export const create = (simulator: ApigeeSimulator, consumerKey: string, more: object = {}): Promise<Reply> =>
   call(simulator, 'POST', 'keys/create', { body: { consumerKey, consumerSecret: `${consumerKey}-secret`, ...more } });
 
+/** Adds products to a key. */
+export const grant = (simulator: ApigeeSimulator, consumerKey: string, apiProducts = ['orders']): Promise<Reply> =>
+  call(simulator, 'POST', `keys/${consumerKey}`, { body: { apiProducts } });
+
 /** Asks the proxy of the seeded key: `ok`, or the error code of the fault. */
 export async function probe(simulator: ApigeeSimulator, consumerKey: string, path?: string): Promise<string> {
   const url = simulator.runtimeUrl + (path ?? simulator.seeded.proxyPath);

@@ -139,9 +139,10 @@ describe('an update of a key', () => {
     expect(kinds()).toEqual(['create-key']);
   });
 
-  it('by action is 204 with application/octet-stream, and refused with a JSON body', async () => {
+  it('by action is 204 with application/octet-stream, and refused with a JSON body or without a content type', async () => {
     await start();
     await create(simulator, 'NEW1');
+    expect((await call(simulator, 'POST', 'keys/NEW1?action=revoke')).status).toBe(400);
     expect((await call(simulator, 'POST', 'keys/NEW1?action=revoke', { body: {} })).status).toBe(400);
     expect(await act(simulator, 'keys/NEW1', 'revoke')).toMatchObject({ status: 204, body: undefined });
     expect(simulator.oracle().keys[1]).toMatchObject({ status: 'revoked', revokedAt: expect.any(Number) });

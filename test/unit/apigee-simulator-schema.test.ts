@@ -66,6 +66,7 @@ describe('answers of the X dialect fit the discovery document', () => {
   describe('of a developer app', () => {
     beforeEach(async () => {
       simulator = await startApigeeSimulator({
+        rules: { appFamilyOnX: true },
         seed: { attributes: [{ name: 'a', value: '1' }], expiresInSeconds: 60 },
       });
     });

@@ -199,6 +199,14 @@ describe('without --json', () => {
     expect(badly.out).toBe('');
   });
 
+  test('a hint names the credential that the command line names', async () => {
+    const paused = fails(new KeyturnError('KT-PAUSED', 'it is paused'));
+    expect((await cli(['status', 'core-$&'], paused)).err).toContain('`keyturn resume core-$&`.');
+    const orphan = fails(new KeyturnError('KT-SUSPECTED-ORPHAN', 'a key may be ours'));
+    expect((await cli(['reconcile', 'core'], orphan)).err).toContain('keyturn reconcile core --delete KEYID');
+    expect((await cli(['arazzo', 'check', 'file.yaml'], paused)).err).toContain('`keyturn resume ID`.');
+  });
+
   test('colours are for terminals without NO_COLOR', () => {
     const coloured = (io: Terminal, json = false) => createOutput({ ...io, json }).style('red', 'x');
     expect(coloured(terminal({ isTTY: true }))).toBe('\u001b[31mx\u001b[39m');
@@ -455,14 +463,17 @@ describe('commands that need no Temporal:', () => {
     await expect(fetch(`${simulator.controlUrl}/oracle`)).rejects.toThrow();
   });
 
-  test('simulate apigee takes its dialect as a knob and prints what a client needs', async () => {
+  test('simulate apigee takes its dialect and its delays as knobs and prints what a client needs', async () => {
     const io = terminal();
-    const running = runCli(['simulate', 'apigee', '--rule', 'dialect=edge', '--seed', 'billing'], io);
+    const delays = { negativeCacheMs: 60_000, propagationDelayMs: 5_000, consistencyDelayMs: 2_000 };
+    const more = { dialect: 'edge', productActionAnswer: '204' };
+    const rules = Object.entries({ ...more, ...delays }).flatMap(([name, value]) => ['--rule', `${name}=${value}`]);
+    const running = runCli(['simulate', 'apigee', ...rules, '--seed', 'billing'], io);
     await expect.poll(io.out).not.toBe('');
     const described: unknown = JSON.parse(io.out());
     expect(described).toMatchObject({ dialect: 'edge', seeded: { app: 'billing', organization: 'acme' } });
     const { controlUrl } = z.object({ controlUrl: z.string() }).parse(described);
-    expect((await fetch(`${controlUrl}/oracle`)).status).toBe(200);
+    expect(await (await fetch(`${controlUrl}/rules`)).json()).toMatchObject({ ...more, ...delays });
     io.send('SIGTERM');
     expect(await running).toBe(0);
   });

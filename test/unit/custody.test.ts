@@ -7,6 +7,7 @@ import type { Custody, Opened } from '../../src/custody/custody.js';
 import { openCustody } from '../../src/custody/open.js';
 import { createScrubber } from '../../src/custody/scrub.js';
 import { bounds, type RotationFacts } from '../../src/domain/record.js';
+import { newDebt } from '../../src/domain/transitions.js';
 import { Secret } from '../../src/domain/secret.js';
 import { openFileStore } from '../../src/stores/file.js';
 import { StoreFailure, type Store } from '../../src/stores/store.js';
@@ -132,6 +133,27 @@ describe('records', () => {
     const opened = await custody.read(ID);
     expect(opened?.record).toEqual({ ...busy, seq: 2 });
     expect(opened?.shelf.intents['1']?.oneTimeKey.reveal()).toBe(oneTimeKey.reveal());
+  });
+
+  test('a version that becomes a debt leaves its secret id behind, as long as the debt lives', async () => {
+    await importOne();
+    const pending = { ...versionFacts(2, 'pending'), keyId: 'hmac:of-the-id' };
+    const made = await custody.update(ID, ({ record: r, shelf: s }) => ({
+      next: {
+        record: { ...r, highestVersion: 2, versions: [...r.versions, pending] },
+        shelf: { ...s, versions: { ...s.versions, ...shelf(2).versions } },
+      },
+      value: null,
+    }));
+    const debt = newDebt('orphan', pending.keyId, pending.identity, nowMs);
+    const dropped = { ...made.opened.record, versions: made.opened.record.versions.slice(0, 1), debts: [debt] };
+    await custody.update(ID, ({ shelf: s }) => ({ next: { record: dropped, shelf: s }, value: null }));
+    await custody.update(ID, (now) => ({ next: { ...now, record: { ...now.record, epoch: 1 } }, value: null }));
+    const owed = await custody.read(ID);
+    expect(owed?.shelf.debts?.['hmac:of-the-id']?.reveal()).toBe('key-2');
+    expect(JSON.stringify(owed?.record)).not.toContain('key-2');
+    await custody.update(ID, (now) => ({ next: { ...now, record: { ...now.record, debts: [] } }, value: null }));
+    expect((await custody.read(ID))?.shelf).not.toHaveProperty('debts');
   });
 
   test('the sequence number grows by one with each write and is custody’s own', async () => {

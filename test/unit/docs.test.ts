@@ -1,6 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { renderConfig, renderErrors } from '../../scripts/docs.mjs';
+import { renderSimulators } from '../../scripts/simulators-page.mjs';
 import { definitions, globalFlags } from '../../src/cli/definitions.js';
 import { parseConfig } from '../../src/config/parse.js';
 import { configJsonSchema } from '../../src/config/json-schema.js';
@@ -17,6 +19,11 @@ import {
 import { needsOperator } from '../../src/domain/attention.js';
 import { formatDuration } from '../../src/domain/duration.js';
 import { errorTable } from '../../src/domain/errors.js';
+import { apigeeAdminActions } from '../../src/simulators/apigee/control.js';
+import { apigeeRulesSchema } from '../../src/simulators/apigee/rules.js';
+import { mambuAdminActions } from '../../src/simulators/mambu/control.js';
+import { tenantRulesSchema } from '../../src/simulators/mambu/rules.js';
+import { faultActions } from '../../src/simulators/shared/faults.js';
 import { anchors, commandLines, pages, read, relativeLinks, root } from '../support/markdown.js';
 
 const codes = Object.keys(errorTable);
@@ -52,6 +59,21 @@ describe('generated pages are current (else: npm run build && node scripts/docs.
     }
     expect(read('docs/reference/config.md')).toContain(`\`${config.server.listen.host}:${config.server.listen.port}\``);
   });
+});
+
+test('docs/reference/simulators.md explains every knob, and names every action and fault', async () => {
+  const text = read('docs/reference/simulators.md');
+  const [mambu, apigee] = [z.toJSONSchema(tenantRulesSchema), z.toJSONSchema(apigeeRulesSchema)];
+  expect(text).toBe(
+    await renderSimulators({
+      mambu: { schema: mambu, actions: Object.keys(mambuAdminActions) },
+      apigee: { schema: apigee, actions: Object.keys(apigeeAdminActions) },
+    }),
+  );
+  const silent = { properties: { extra: { type: 'boolean', default: true } } };
+  expect(() => renderSimulators({ mambu: { schema: silent, actions: [] }, apigee: silent })).toThrow('extra');
+  const documented = [...text.matchAll(/^\| `([a-z-]+)` +\|/gm)].map(([, name]) => name);
+  for (const action of faultActions) expect(documented).toContain(action);
 });
 
 describe('runbooks', () => {

@@ -52,6 +52,7 @@ export const emptyState = (credentialId: string): CredentialState => ({
   pendingRequests: 0,
   debts: [],
   lastRotation: null,
+  lastSkipped: null,
   nextRotationAt: null,
   paused: null,
   lockout: null,

@@ -217,7 +217,7 @@ describe('is refused with its place and the mend:', () => {
         'tokens',
         "capability: () => ({ value: 'client', intents: ['create-key'], propagationMs: 0, overlap: 'ours' })",
       ),
-      'has no `find`',
+      'has no `chosen` or no `find`',
     ],
     [
       'no overlap that nobody has accepted',

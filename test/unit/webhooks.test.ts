@@ -360,18 +360,6 @@ describe('rate limits', () => {
   });
 });
 
-test('webhooks are answered far below the 500 ms at which Mambu counts them as slow', async () => {
-  const { send } = await serve();
-  const durations: number[] = [];
-  for (let sent = 0; sent < 200; sent += 1) {
-    const startedAtMs = performance.now();
-    await send();
-    durations.push(performance.now() - startedAtMs);
-  }
-  const sorted = durations.toSorted((a, b) => a - b);
-  expect(sorted[197]).toBeLessThan(100);
-});
-
 /** What a socket answers to these bytes. */
 async function raw(url: URL, bytes: string): Promise<string> {
   const socket = connect(Number(url.port), url.hostname, () => socket.write(bytes));

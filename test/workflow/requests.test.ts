@@ -1,7 +1,8 @@
 /** What the entity does with requests, updates and those who wait for an answer. */
 import { describe, expect, it } from 'vitest';
 import { updateNames } from '../../src/contract.js';
-import { entityId, hour, minute, virtualEntity } from '../support/virtual-entity.js';
+import { hasSeen } from '../../src/domain/seen.js';
+import { entityId, hour, minute, virtualEntity, type VirtualEntity } from '../support/virtual-entity.js';
 
 const update = { requestId: 'u-1', reason: 'routine', source: 'operator' } as const;
 
@@ -44,6 +45,68 @@ describe('one request id, one rotation', () => {
   });
 });
 
+describe('a request that has ended', () => {
+  const again = (e: VirtualEntity, requestId: string): Promise<unknown> =>
+    e.temporal.update(entityId, updateNames.rotateNow, { ...update, requestId });
+
+  it('has its outcome for a duplicate, also after 49 other rotations and in a new run; one of before is a plain duplicate', async () => {
+    const e = await virtualEntity();
+    for (let n = 1; n <= 51; n++) await e.request(`r-${n}`);
+    await e.temporal.cancel(entityId);
+    await e.temporal.start('credential', entityId, { credentialId: 'core' });
+    const stored = { outcome: 'rotated', version: 3, keyId: 'key-3' };
+    expect(await again(e, 'r-2')).toMatchObject({ requestId: 'r-2', position: 0, ended: stored });
+    const forgotten = { outcome: 'skipped', skippedBecause: 'duplicate' };
+    expect(await again(e, 'r-1')).toMatchObject({ ended: forgotten });
+    expect(e.fake.record.history[0]?.requestId).toBe('r-51');
+  });
+
+  it('has that of the rotation which it joined, in a new run, too', async () => {
+    const e = await virtualEntity();
+    const release = e.fake.hold('verify');
+    await e.request('r-1');
+    await e.request('r-2');
+    // Known to the record before the rotation has ended.
+    expect(hasSeen(e.fake.record.seen, 'r-2', e.temporal.nowMs)).toBe(true);
+    release();
+    await e.temporal.settle();
+    const served = { outcome: 'rotated', version: 2, servedBy: 'r-1' };
+    expect(await again(e, 'r-2')).toMatchObject({ ended: served });
+    await e.request('r-3');
+    await e.temporal.cancel(entityId);
+    await e.temporal.start('credential', entityId, { credentialId: 'core' });
+    expect(await again(e, 'r-2')).toMatchObject({ ended: served });
+    expect(e.fake.record.history).toHaveLength(2);
+  });
+
+  it('that failed is told with its error, and while the store is out it is not told wrongly', async () => {
+    const e = await virtualEntity();
+    e.fake.fail('rotate', { kind: 'failed', code: 'KT-FORBIDDEN', message: 'not permitted' });
+    await e.request('r-1');
+    e.fake.mend();
+    await e.temporal.cancel(entityId);
+    await e.temporal.start('credential', entityId, { credentialId: 'core' });
+    e.fake.fail('recall', { kind: 'transient', code: 'KT-STORE-UNAVAILABLE', message: 'the store is out' });
+    const [asked] = await Promise.allSettled([again(e, 'r-1'), e.temporal.advance(minute)]);
+    expect(String(asked.status === 'rejected' && asked.reason)).toMatch(/the store is out/);
+    e.fake.mend();
+    expect(await again(e, 'r-1')).toMatchObject({ ended: { outcome: 'failed', error: { code: 'KT-FORBIDDEN' } } });
+  });
+});
+
+it('a request that joins before the record has the operation is kept as one that waits', async () => {
+  const e = await virtualEntity();
+  const release = e.fake.hold('plan');
+  await e.request('r-1');
+  await e.request('r-2');
+  expect(e.fake.record.waiting.map((w) => w.requestId)).toEqual(['r-2']);
+  release();
+  await e.temporal.settle();
+  expect(e.fake.record.waiting).toEqual([]);
+  expect(hasSeen(e.fake.record.seen, 'r-2', e.temporal.nowMs)).toBe(true);
+  expect(e.fake.record.history).toHaveLength(1);
+});
+
 describe('an update', () => {
   const refused: readonly [string, unknown, RegExp][] = [
     [updateNames.rotateNow, {}, /requestId must be a text of 1 to 512 characters/],
@@ -59,6 +122,15 @@ describe('an update', () => {
     const before = await e.state();
     await expect(e.temporal.update(entityId, name, input)).rejects.toThrow(reason);
     expect(await e.state()).toEqual(before);
+  });
+
+  it('a request that is skipped is shown by the query, with its reason', async () => {
+    const e = await virtualEntity({ policy: { minIntervalMs: hour } });
+    expect((await e.state()).lastSkipped).toBeNull();
+    await e.request('r-1');
+    await e.request('r-2', { source: 'webhook' });
+    const skipped = { requestId: 'r-2', reason: 'routine', source: 'webhook', because: 'min-interval' };
+    expect((await e.state()).lastSkipped).toMatchObject(skipped);
   });
 
   it('pause skips routine requests and keeps urgent ones until resume', async () => {

@@ -24,7 +24,7 @@ export const run: Action<'dev'> = async (context) => {
         : targetOf(context, config),
     );
     try {
-      const services = [await workerService(host), await serverService(host)];
+      const services = [await workerService(host), await serverService(host, { besideWorker: true })];
       const { client, vault } = host;
       await applyConfig(
         { config, client, vault, warn: (message) => context.out.warn(message) },

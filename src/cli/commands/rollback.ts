@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyturnClient } from '../../client.js';
 import type { CredentialState } from '../../contract.js';
-import { KeyturnError } from '../../domain/errors.js';
+import { isErrorCode, KeyturnError } from '../../domain/errors.js';
 import type { Action } from '../run.js';
 import { operatorName, requireKnown, withSession } from '../session.js';
 
@@ -26,7 +26,12 @@ async function rolledBack(client: KeyturnClient, credentialId: string, requestId
   const deadlineMs = Date.now() + DONE_WITHIN_MS;
   for (;;) {
     const state = await client.state(credentialId);
-    if (state.lastRotation?.requestId === requestId) return state;
+    if (state.lastRotation?.requestId === requestId) {
+      const { error } = state.lastRotation;
+      if (!error) return state;
+      const code = isErrorCode(error.code) ? error.code : 'KT-ROLLBACK-REFUSED';
+      throw new KeyturnError(code, `the rollback of ${credentialId} was refused: ${error.message}`);
+    }
     if (Date.now() >= deadlineMs) {
       throw new KeyturnError('KT-TIMEOUT', `the rollback of ${credentialId} was accepted and is not done yet`);
     }

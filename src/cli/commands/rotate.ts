@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import type { KeyturnClient } from '../../client.js';
-import type { CredentialState, LastRotationState, Outcome, RotationFinished, SkipReason } from '../../contract.js';
+import { newRequestId, type KeyturnClient } from '../../client.js';
+import type { Outcome, RotationFinished, StepState } from '../../contract.js';
 import { KeyturnError } from '../../domain/errors.js';
 import type { RotationRequest } from '../../domain/request.js';
 import { credentialOf } from '../credential.js';
@@ -30,7 +29,7 @@ export const run: Action<'rotate'> = async (context, [credentialId], flags) => {
   return withSession(context, async (session) => {
     const credential = credentialOf(session.config, credentialId);
     const request: RotationRequest = {
-      requestId: flags.requestId ?? `operator/${randomUUID()}`,
+      requestId: flags.requestId ?? newRequestId(),
       reason: flags.reason,
       source: 'operator',
       ...(flags.leakedVersion === undefined ? {} : { leakedVersion: flags.leakedVersion }),
@@ -51,7 +50,11 @@ function refuseContradictions({ reason, leakedVersion, wait, timeout }: Flags): 
 }
 
 async function ask(client: KeyturnClient, credentialId: string, request: RotationRequest): Promise<Answer> {
-  const { requestId, position } = await client.rotateNow(credentialId, request);
+  const { requestId, position, ended } = await client.rotateNow(credentialId, request);
+  if (ended !== undefined) {
+    const text = `${requestId} has ended already: ${ended.outcome}\n\`--wait\` tells more`;
+    return { data: { credentialId, requestId, position, ended }, text };
+  }
   const place = position === 0 ? 'first in line or being worked on' : `behind ${position} other(s)`;
   return {
     data: { credentialId, requestId, position },
@@ -65,62 +68,34 @@ async function askAndWait(
   request: RotationRequest,
   timeoutMs: number,
 ): Promise<Answer> {
-  const since = await lastRotation(client, credentialId);
-  const { requestId } = await client.rotateNow(credentialId, request);
-  const { state, ended } = await client.waitForRotation(credentialId, requestId, since, timeoutMs);
-  const result = finished(request, state, ended);
-  return { data: result, text: textOf(result, ended), exit: exits[result.outcome] };
+  const asked = await client.rotateNow(credentialId, request);
+  const result = asked.ended ?? (await client.waitForRotation(credentialId, request, timeoutMs));
+  const steps = await stepsOf(client, result);
+  const isOld = asked.ended !== undefined;
+  return { data: result, text: textOf(result, steps, isOld), exit: exits[result.outcome] };
 }
 
-/** Null, too, for an entity that the request will start. */
-async function lastRotation(client: KeyturnClient, credentialId: string): Promise<LastRotationState | null> {
-  try {
-    return (await client.state(credentialId)).lastRotation;
-  } catch (error) {
-    if (error instanceof KeyturnError && error.code === 'KT-NOT-RUNNING') return null;
-    throw error;
-  }
-}
-
-/** What the workflow would answer to another workflow. */
-function finished(request: RotationRequest, state: CredentialState, ended: LastRotationState | null): RotationFinished {
-  const { credentialId, current, attention } = state;
-  const version = {
-    version: current?.version ?? null,
-    keyId: current?.keyId ?? null,
-    publishedAt: current?.publishedAt ?? null,
-  };
-  const common = { requestId: request.requestId, credentialId, ...version, attention };
-  if (ended !== null) return { ...common, outcome: ended.outcome, ...(ended.error ? { error: ended.error } : {}) };
-  if (current === null) {
-    const message = `no key of ${credentialId} has been imported: \`keyturn import ${credentialId}\``;
-    return { ...common, outcome: 'failed', error: { code: 'KT-NOT-IMPORTED', message } };
-  }
-  if (state.paused !== null && request.reason === 'compromise') return { ...common, outcome: 'pending' };
-  return { ...common, outcome: 'skipped', skippedBecause: skipReason(request, state) };
-}
-
-function skipReason({ leakedVersion }: RotationRequest, { paused, current, attention }: CredentialState): SkipReason {
-  if (paused !== null) return 'paused';
-  if (attention.some(({ code }) => code === 'KT-NOT-IN-CONFIG')) return 'not-in-config';
-  if (leakedVersion !== undefined && current !== null && leakedVersion < current.version)
-    return 'only-old-versions-leaked';
-  return 'duplicate';
-}
-
-function textOf(result: RotationFinished, ended: LastRotationState | null): string {
-  const { outcome, credentialId, version, keyId, skippedBecause, error } = result;
-  const why = skippedBecause ?? (error === undefined ? null : `${error.code} ${error.message}`);
-  const key = version === null ? 'there is no key' : `version ${version} is current (key ${keyId})`;
-  const steps = (ended?.steps ?? []).map(
-    ({ step, startedAt, endedAt }) => `${step} ${Date.parse(endedAt) - Date.parse(startedAt)} ms`,
+/** For people, where it was the last rotation; a worker that has gone since takes nothing away from the outcome. */
+async function stepsOf(client: KeyturnClient, result: RotationFinished): Promise<readonly StepState[]> {
+  const last = await client.state(result.credentialId).then(
+    ({ lastRotation }) => lastRotation,
+    () => null,
   );
-  const joined =
-    ended === null || ended.requestId === result.requestId ? [] : [`part of the rotation ${ended.requestId}`];
+  return last?.requestId === (result.servedBy ?? result.requestId) ? last.steps : [];
+}
+
+function textOf(result: RotationFinished, steps: readonly StepState[], isOld: boolean): string {
+  const { outcome, credentialId, version, keyId, skippedBecause, servedBy, error } = result;
+  const why = skippedBecause ?? (error === undefined ? null : `${error.code} ${error.message}`);
+  const key =
+    version === null
+      ? 'there is no key'
+      : `version ${version} ${isOld ? 'was current when it ended' : 'is current'} (key ${keyId ?? 'forgotten'})`;
+  const took = steps.map(({ step, startedAt, endedAt }) => `${step} ${Date.parse(endedAt) - Date.parse(startedAt)} ms`);
   return [
     `${credentialId}: ${outcome}${why === null ? '' : ` (${why})`}; ${key}`,
-    ...joined,
-    ...(steps.length === 0 ? [] : [`  ${steps.join(', ')}`]),
+    ...(servedBy === undefined ? [] : [`part of the rotation ${servedBy}`]),
+    ...(took.length === 0 ? [] : [`  ${took.join(', ')}`]),
     ...result.attention.map(({ code, message, command }) => `${code} ${message}\n  ${command}`),
   ].join('\n');
 }

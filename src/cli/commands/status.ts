@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { KeyturnClient } from '../../client.js';
 import type { CredentialState } from '../../contract.js';
 import { errorTable, KeyturnError } from '../../domain/errors.js';
-import type { Action, Answer, Context } from '../run.js';
+import { type Action, type Answer, type Context, naming } from '../run.js';
 import { requireKnown, type Session, withSession } from '../session.js';
 import { statesTable, stateText } from '../state-text.js';
 import { instantText } from '../when.js';
@@ -38,7 +38,8 @@ async function lookAtAll({ out }: Context, { config }: Session, client: KeyturnC
     text: [statesTable(states, Date.now(), out), ...failures.map(({ message, hint }) => `${message}. ${hint}`)].join(
       '\n',
     ),
-    exit: failure === undefined ? exitOf(states) : errorTable[failure.code].exit,
+    // What needs somebody is not hidden behind one that does not answer.
+    exit: exitOf(states) || (failure === undefined ? 0 : errorTable[failure.code].exit),
   };
 }
 
@@ -52,7 +53,7 @@ async function answerOf(client: KeyturnClient, credentialId: string): Promise<St
   try {
     return { credentialId, state: await client.state(credentialId), error: null };
   } catch (error) {
-    return { credentialId, state: null, error: knownError(error) };
+    return { credentialId, state: null, error: naming(credentialId, knownError(error)) };
   }
 }
 

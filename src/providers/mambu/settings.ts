@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { formatDuration } from '../../domain/duration.js';
 import type { SecretRef } from '../../domain/secret-ref.js';
-import { isLoopback } from '../base-url.js';
+import { isPlainAndRemote } from '../base-url.js';
 import { baseUrlSchema, durationSchema, secretRefSchema, strictShape } from '../schemas.js';
 
 /** The `mambu:` block of keyturn.yaml, parsed. Times in milliseconds; null where the file says nothing. */
@@ -109,7 +109,7 @@ const rules: readonly Rule[] = [
   {
     path: ['baseUrl'],
     error: 'http: is for loopback addresses only; write `insecure: true` to send keys in clear all the same',
-    holds: ({ baseUrl, insecure }) => insecure === true || !isPlainAndRemote(baseUrl),
+    holds: ({ baseUrl, insecure }) => insecure === true || !isPlainAndRemote(baseUrl ?? ''),
   },
   {
     path: ['tenantGrace'],
@@ -129,12 +129,6 @@ const rules: readonly Rule[] = [
     holds: ({ management, managedBy }) => management === undefined || managedBy === undefined,
   },
 ];
-
-function isPlainAndRemote(baseUrl: string | undefined): boolean {
-  if (baseUrl === undefined || !URL.canParse(baseUrl)) return false;
-  const url = new URL(baseUrl);
-  return url.protocol === 'http:' && !isLoopback(url);
-}
 
 const checkedSchema = rules.reduce(
   (schema, { path, error, holds }) =>

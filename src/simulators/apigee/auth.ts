@@ -10,10 +10,11 @@ function presented({ authorization }: IncomingHttpHeaders): { kind: CredentialUs
   return { kind: scheme.toLowerCase() === 'basic' ? 'basic' : 'bearer', value };
 }
 
-/** Notes what a request carries, without judging it: also for requests that a fault takes away before the check. */
-export function noteCredential(headers: IncomingHttpHeaders, entry: RequestEntry): void {
-  entry.credential = { kind: presented(headers).kind, outcome: 'unchecked' };
-}
+/** What a request carries, not judged: known also of requests that a fault takes away before the check. */
+export const credentialOf = (headers: IncomingHttpHeaders): CredentialUse => ({
+  kind: presented(headers).kind,
+  outcome: 'unchecked',
+});
 
 /** @throws Refusal 401 */
 export function authenticate(world: World, headers: IncomingHttpHeaders, entry: RequestEntry): void {

@@ -1,5 +1,5 @@
 import type { App, Developer, Key, Product } from './organization.js';
-import type { Dialect } from './rules.js';
+import type { ApigeeRules, Dialect } from './rules.js';
 
 /** A key as keys.create, keys.get and the credentials of an app show it, secret included. */
 export function keyBody(key: Key) {
@@ -22,7 +22,11 @@ export function createdKeyBody(key: Key, dialect: Dialect) {
   return dialect === 'edge' ? body : { ...body, expiresAt };
 }
 
-export function appBody(app: App, { dialect, developerId }: { dialect: Dialect; developerId: string | undefined }) {
+export function appBody(
+  app: App,
+  { dialect, appFamilyOnX }: Pick<ApigeeRules, 'dialect' | 'appFamilyOnX'>,
+  developerId: string | undefined,
+) {
   const { appId, attributes, callbackUrl, name, status, owner, keys } = app;
   const common = {
     appId,
@@ -36,9 +40,9 @@ export function appBody(app: App, { dialect, developerId }: { dialect: Dialect; 
     status,
   };
   if (owner.kind === 'appgroup') return { ...common, appGroup: owner.name };
-  const ofDeveloper = { ...common, appFamily: 'default', developerId };
-  if (dialect === 'x') return ofDeveloper;
-  return { ...ofDeveloper, createdBy: 'admin@example.com', lastModifiedBy: 'admin@example.com' };
+  const ofDeveloper = { ...common, developerId };
+  if (dialect === 'x') return appFamilyOnX ? { ...ofDeveloper, appFamily: 'default' } : ofDeveloper;
+  return { ...ofDeveloper, appFamily: 'default', createdBy: 'admin@example.com', lastModifiedBy: 'admin@example.com' };
 }
 
 export const developerBody = (

@@ -1,11 +1,8 @@
 import { z } from 'zod';
-import { type ControlAction, controlHandler } from '../shared/control.js';
-import { parseFaults } from '../shared/faults.js';
+import { actionsOf, type ControlAction, controlHandler } from '../shared/control.js';
 import { describeApigeeForStdout } from './describe.js';
-import { changeRules } from './rules.js';
+import { changeApigeeRules } from './rules.js';
 import type { ApigeeSimulator } from './simulator.js';
-
-type Action = ControlAction<ApigeeSimulator>;
 
 const text = z.string().min(1);
 const texts = z.array(text);
@@ -21,15 +18,12 @@ const product = z.strictObject({
 });
 const pair = z.strictObject({ consumerKey: text, consumerSecret: text });
 
-const action =
-  <S extends z.ZodObject>(shape: S, run: (simulator: ApigeeSimulator, asked: z.output<S>) => unknown): Action =>
-  (simulator, body) =>
-    run(simulator, shape.parse(body));
+const action = actionsOf<ApigeeSimulator>();
 
 const ofKey = { consumerKey: text };
 
 /** POST /admin/NAME with a JSON object: the actions of `AdminActions`. */
-const adminActions: Readonly<Record<string, Action>> = {
+export const apigeeAdminActions: Readonly<Record<string, ControlAction<ApigeeSimulator>>> = {
   'add-app': action(z.strictObject({ name: text, products: texts }), (simulator, { name, products }) =>
     simulator.addApp(name, products),
   ),
@@ -65,26 +59,10 @@ const adminActions: Readonly<Record<string, Action>> = {
   'expire-tokens': (simulator) => simulator.expireTokens(),
 };
 
-const endpoints: Readonly<Record<string, Action>> = {
-  'GET /': (simulator) => describeApigeeForStdout(simulator),
-  'GET /oracle': (simulator, _body, query) => simulator.oracle({ values: query.get('values') === '1' }),
-  'POST /faults': (simulator, body) => {
-    const faults = parseFaults(body);
-    for (const fault of faults) simulator.faults.add(fault);
-    return { added: faults.length };
-  },
-  'DELETE /faults': (simulator) => simulator.faults.clear(),
-  'POST /clock': (simulator, body) => {
-    simulator.clock.advance(z.strictObject({ advanceMs: z.number().min(0) }).parse(body).advanceMs);
-    return { now: simulator.clock.now() };
-  },
-  'POST /reset': (simulator) => {
-    simulator.reset();
-    return describeApigeeForStdout(simulator);
-  },
-  'GET /rules': ({ rules }) => rules,
-  'PUT /rules': ({ rules }, body) => changeRules(rules, body),
-};
-
 export const apigeeControlHandler = (simulator: () => ApigeeSimulator) =>
-  controlHandler(simulator, endpoints, adminActions);
+  controlHandler({
+    simulator,
+    describe: describeApigeeForStdout,
+    changeRules: ({ rules }, changes) => changeApigeeRules(rules, changes),
+    adminActions: apigeeAdminActions,
+  });

@@ -5,9 +5,10 @@ export function describeApigeeForStdout({
   managementUrl,
   runtimeUrl,
   tokenUrl,
+  metadataUrl,
   controlUrl,
   rules,
   seeded,
 }: ApigeeSimulator) {
-  return { dialect: rules.dialect, managementUrl, runtimeUrl, tokenUrl, controlUrl, seeded };
+  return { dialect: rules.dialect, managementUrl, runtimeUrl, tokenUrl, metadataUrl, controlUrl, seeded };
 }

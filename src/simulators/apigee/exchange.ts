@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Answer } from '../shared/answer.js';
+import { isObject, mediaType, parsedBody } from '../shared/body.js';
 import { Refusal } from './answers.js';
 import { type App, findApp, findDeveloper, type Key, type Organization, type Owner } from './organization.js';
 import { refusals } from './refusals.js';
@@ -74,7 +75,7 @@ export function jsonBody({ headers, rawBody, dialect }: Exchange, names: readonl
   if (mediaType(headers) !== 'application/json') {
     throw new Refusal({ x: 400, edge: 415 }, 'InvalidContentType', 'The body must be application/json');
   }
-  const body = parsed(rawBody);
+  const body = parsedBody(rawBody, () => refusals.badInput('Invalid JSON payload received. Unexpected token.'));
   if (!isObject(body)) throw refusals.badInput('Invalid JSON payload received.');
   const unknown = Object.keys(body).find((name) => !names.includes(name));
   if (unknown !== undefined && dialect === 'x') {
@@ -83,28 +84,13 @@ export function jsonBody({ headers, rawBody, dialect }: Exchange, names: readonl
   return body;
 }
 
-function parsed(rawBody: Buffer): unknown {
-  try {
-    return JSON.parse(rawBody.toString('utf8'));
-  } catch {
-    throw refusals.badInput('Invalid JSON payload received. Unexpected token.');
-  }
-}
-
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const mediaType = (headers: IncomingHttpHeaders): string | undefined =>
-  headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-
 /** `approve` or `revoke` in the query; undefined where there is none. @throws Refusal 400 */
 export function actionOf({ query, headers, rawBody, world }: Exchange): 'approve' | 'revoke' | undefined {
   const action = query.get('action');
   if (action === null) return undefined;
   if (action !== 'approve' && action !== 'revoke') throw refusals.badInput(`Invalid action ${action}`);
   if (world.rules.actionContentType === 'any') return action;
-  const type = mediaType(headers);
-  if ((type !== undefined && type !== 'application/octet-stream') || rawBody.length > 0) {
+  if (mediaType(headers) !== 'application/octet-stream' || rawBody.length > 0) {
     throw refusals.badInput('An action takes Content-Type application/octet-stream and an empty body');
   }
   return action;
@@ -117,5 +103,5 @@ export function commit(
   next: (organization: Organization) => Organization,
 ): void {
   world.ledger.change(next);
-  world.log.commit(entry, write.kind, write.app.name, write.serials);
+  world.log.commit(entry, { kind: write.kind, app: write.app.name, serials: write.serials });
 }

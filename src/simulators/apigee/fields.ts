@@ -1,5 +1,6 @@
+import { isObject } from '../shared/body.js';
 import { Refusal } from './answers.js';
-import { type Exchange, isObject } from './exchange.js';
+import type { Exchange } from './exchange.js';
 import { type Association, type Attribute, findProduct } from './organization.js';
 import { refusals } from './refusals.js';
 

@@ -1,14 +1,10 @@
+import { gapsOf, type Interval, type Life, livesAt, mergedIntervals, type Publication } from '../shared/lives.js';
 import { sha256 } from '../shared/random.js';
 import type { App, Key, Organization } from './organization.js';
 import type { RequestEntry, WriteEntry } from './request-log.js';
+import { type RuntimeLife, runtimeLivesOf } from './runtime-lives.js';
 import { keyFaultOf } from './verify.js';
 import type { World } from './world.js';
-
-/** From `fromMs` until just before `toMs`; null: no end in sight. */
-export interface Life {
-  fromMs: number;
-  toMs: number | null;
-}
 
 /** Instants are virtual time in milliseconds. */
 export interface OracleKey {
@@ -30,6 +26,8 @@ export interface OracleKey {
   createdByRequest: number | null;
   /** When the key store would let it pass at one of the proxies. Message processors are behind this by their caches. */
   accepted: Life[];
+  /** When the runtime let it pass, per proxy. */
+  runtime: RuntimeLife[];
   /** The plain values, only where they were asked for. */
   consumerKey?: string;
   consumerSecret?: string;
@@ -39,6 +37,8 @@ export interface OracleKey {
 export interface OracleData {
   now: number;
   realNow: number;
+  /** Of the deployed proxies. */
+  basePaths: string[];
   keys: OracleKey[];
   requests: RequestEntry[];
   writes: WriteEntry[];
@@ -49,6 +49,11 @@ export interface Oracle extends OracleData {
   acceptedAt(which: string | number, atMs: number): boolean;
   /** Might some message processor let it pass, when what it cached may be this old? */
   acceptedSomewhereAt(which: string | number, atMs: number, staleMs: number): boolean;
+  /**
+   * The intervals in which some message processor refused what was published then at one of these base paths (default: all
+   * that the organization has); a key unknown to the organization is one long gap.
+   */
+  gaps(timeline: readonly Publication[], basePaths?: readonly string[]): Interval[];
 }
 
 export function oracleData(world: World, values: boolean): OracleData {
@@ -58,7 +63,7 @@ export function oracleData(world: World, values: boolean): OracleData {
   for (const [index, { organization, fromMs }] of chapters.entries()) {
     const untilMs = chapters[index + 1]?.fromMs ?? null;
     for (const { app, key } of allKeys(organization)) {
-      const before = keys.get(key.serial) ?? started(app, key, values);
+      const before = keys.get(key.serial) ?? started(world, app, key, values);
       const wasRevokedAt = before.revokedAt ?? fromMs;
       const life = lifeOf(world, organization, key, { fromMs: Math.max(fromMs, key.issuedAtMs), toMs: untilMs });
       keys.set(key.serial, {
@@ -80,16 +85,16 @@ export function oracleData(world: World, values: boolean): OracleData {
   return {
     now: clock.now(),
     realNow: clock.realNow(),
+    basePaths: world.proxies.map(({ basePath }) => basePath),
     keys: [...keys.values()].toSorted((a, b) => a.serial - b.serial),
-    requests: log.requests().map((entry) => ({ ...entry, credential: { ...entry.credential } })),
-    writes: log.writes().map((entry) => ({ ...entry, serials: [...entry.serials] })),
+    ...log.history(),
   };
 }
 
 const allKeys = ({ apps }: Organization): { app: App; key: Key }[] =>
   apps.flatMap((app) => app.keys.map((key) => ({ app, key })));
 
-const started = (app: App, key: Key, values: boolean): OracleKey => ({
+const started = (world: World, app: App, key: Key, values: boolean): OracleKey => ({
   serial: key.serial,
   app: app.name,
   sha256: sha256(key.consumerKey),
@@ -105,6 +110,7 @@ const started = (app: App, key: Key, values: boolean): OracleKey => ({
   by: key.by,
   createdByRequest: key.createdByRequest,
   accepted: [],
+  runtime: runtimeLivesOf(world, key),
   ...(values ? { consumerKey: key.consumerKey, consumerSecret: key.consumerSecret } : {}),
 });
 
@@ -112,7 +118,7 @@ const started = (app: App, key: Key, values: boolean): OracleKey => ({
 function lifeOf({ rules, proxies }: World, organization: Organization, key: Key, chapter: Life): Life | null {
   const { fromMs, toMs } = chapter;
   const passes = proxies.some(
-    (proxy) => keyFaultOf(organization, key.consumerKey, proxy, '', { atMs: fromMs, rules }) === null,
+    (proxy) => keyFaultOf(organization, key.consumerKey, proxy, null, { atMs: fromMs, rules }) === null,
   );
   if (!passes) return null;
   const ends = [toMs, key.expiresAtMs].filter((end) => end !== null);
@@ -128,15 +134,22 @@ function joined(lives: readonly Life[], next: Life | null): Life[] {
 
 /** Adds the questions to the data, also to data that came over the control API. */
 export function oracleOf(data: OracleData): Oracle {
-  const acceptedIn = (which: string | number, fromMs: number, toMs: number): boolean => {
-    const lives = data.keys.filter(({ serial, sha256: hash }) => which === serial || which === hash);
-    return lives
-      .flatMap(({ accepted }) => accepted)
-      .some((life) => life.fromMs <= toMs && fromMs < (life.toMs ?? Infinity));
-  };
+  const named = (which: string | number): OracleKey[] =>
+    data.keys.filter(({ serial, sha256: hash }) => which === serial || which === hash);
+  const storedLives = (which: string | number): Life[] => named(which).flatMap(({ accepted }) => accepted);
   return {
     ...data,
-    acceptedAt: (which, atMs) => acceptedIn(which, atMs, atMs),
-    acceptedSomewhereAt: (which, atMs, staleMs) => acceptedIn(which, atMs - staleMs, atMs),
+    acceptedAt: (which, atMs) => livesAt(storedLives(which), atMs),
+    acceptedSomewhereAt: (which, atMs, staleMs) =>
+      storedLives(which).some(({ fromMs, toMs }) => fromMs <= atMs && atMs - staleMs < (toMs ?? Infinity)),
+    gaps(timeline, basePaths = data.basePaths) {
+      const gaps = basePaths.flatMap((basePath) =>
+        gapsOf(timeline, (sha) => named(sha).flatMap(({ runtime }) => everywhereAt(runtime, basePath))),
+      );
+      return mergedIntervals(gaps);
+    },
   };
 }
+
+const everywhereAt = (lives: readonly RuntimeLife[], basePath: string): Life[] =>
+  lives.filter((one) => one.basePath === basePath).flatMap(({ everywhere }) => everywhere);

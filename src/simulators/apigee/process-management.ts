@@ -27,15 +27,11 @@ export function processManagement(
   const { rules, ledger, clock } = world;
   const view = ledger.at(clock.now() - rules.consistencyDelayMs);
   try {
-    const answer = decide(matched, { ...exchange, params: matched.params, dialect: rules.dialect, view });
-    entry.decided = answer.status;
-    return answer;
+    return decide(matched, { ...exchange, params: matched.params, dialect: rules.dialect, view });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const answer = refuse(error, rules);
-    entry.decided = answer.status;
     entry.code = error.code;
-    return answer;
+    return refuse(error, rules);
   }
 }
 

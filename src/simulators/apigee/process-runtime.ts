@@ -15,26 +15,22 @@ function matchProxy(proxies: readonly Proxy[], path: string): { proxy: Proxy; su
 export function processRuntime({ world, entry, headers, query }: RuntimeExchange, path: string): Answer {
   const { rules } = world;
   const matched = matchProxy(world.proxies, path);
-  const answer = ((): Answer => {
-    if (matched === undefined) {
-      entry.code = 'messaging.adaptors.http.flow.ApplicationNotFound';
-      return fault(404, entry.code, `Unable to identify proxy for host: default and url: ${path}`);
-    }
-    const consumerKey = keyOfRequest(rules, headers, query);
-    if (consumerKey === undefined) {
-      const { status, errorcode, faultstring } = unresolvedKey(rules.apiKeyHeader);
-      entry.code = errorcode;
-      return fault(status, errorcode, faultstring);
-    }
-    const { processor, fault: found } = world.runtime.verify(consumerKey, matched.proxy, matched.suffix);
-    entry.processor = processor;
-    entry.credential.outcome = found === null ? 'accepted' : 'refused';
-    entry.code = found?.errorcode ?? null;
-    if (found !== null) return fault(found.status, found.errorcode, found.faultstring);
-    return json(200, { proxy: matched.proxy.name, environment: matched.proxy.environment }, rules.dialect);
-  })();
-  entry.decided = answer.status;
-  return answer;
+  if (matched === undefined) {
+    entry.code = 'messaging.adaptors.http.flow.ApplicationNotFound';
+    return fault(404, entry.code, `Unable to identify proxy for host: default and url: ${path}`);
+  }
+  const consumerKey = keyOfRequest(rules, headers, query);
+  if (consumerKey === undefined) {
+    const { status, errorcode, faultstring } = unresolvedKey(rules.apiKeyHeader);
+    entry.code = errorcode;
+    return fault(status, errorcode, faultstring);
+  }
+  const { processor, fault: found } = world.runtime.verify(consumerKey, matched.proxy, matched.suffix);
+  entry.processor = processor;
+  entry.credential.outcome = found === null ? 'accepted' : 'refused';
+  entry.code = found?.errorcode ?? null;
+  if (found !== null) return fault(found.status, found.errorcode, found.faultstring);
+  return json(200, { proxy: matched.proxy.name, environment: matched.proxy.environment }, rules.dialect);
 }
 
 type RuntimeExchange = Pick<Exchange, 'world' | 'entry' | 'headers' | 'query'>;

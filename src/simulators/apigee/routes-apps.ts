@@ -13,9 +13,9 @@ const appFields = [
   ...['developerId', 'keyExpiresIn', 'lastModifiedAt', 'name', 'scopes', 'status'],
 ];
 
-function shown({ dialect, view }: Exchange, app: App, status = 200): Answer {
+function shown({ world, dialect, view }: Exchange, app: App): Answer {
   const developerId = findDeveloper(view, app.owner.name)?.developerId;
-  return json(status, appBody(app, { dialect, developerId }), dialect);
+  return json(200, appBody(app, world.rules, developerId), dialect);
 }
 
 /** A generated key beside those of the app, with the products of the body. Not idempotent. */
@@ -120,8 +120,8 @@ export const appRoutes: readonly Route[] = [
       const app = exchange.view.apps.find((one) => one.appId === appId);
       if (app === undefined) throw refusals.noApp(appId, exchange.view.name);
       const developerId = findDeveloper(exchange.view, app.owner.name)?.developerId;
-      const { dialect } = exchange;
-      return json(200, { ...appBody(app, { dialect, developerId }), appFamily: undefined }, dialect);
+      const { rules } = exchange.world;
+      return json(200, { ...appBody(app, rules, developerId), appFamily: undefined }, rules.dialect);
     },
   },
   {

@@ -10,38 +10,35 @@ export interface Verdict {
   readonly fault: KeyFault | null;
 }
 
+/** What a message processor keeps for one key, from `fromMs` until just before `toMs`. */
+export interface Remembered {
+  readonly organization: Organization;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 /** The runtime plane: message processors that take requests in turn, each with a cache of its own. */
 export interface Runtime {
   verify(consumerKey: string, proxy: Proxy, suffix: string): Verdict;
-}
-
-interface Remembered {
-  readonly organization: Organization;
-  readonly atMs: number;
-  readonly isKnown: boolean;
+  /** What this processor ever remembered of the key, oldest first. */
+  remembered(processor: number, consumerKey: string): readonly Remembered[];
 }
 
 export function createRuntime(rules: ApigeeRules, clock: VirtualClock, ledger: Ledger): Runtime {
-  const caches = new Map<number, Map<string, Remembered>>();
+  const caches = new Map<string, Remembered[]>();
   let turns = 0;
 
-  function cacheOf(processor: number): Map<string, Remembered> {
-    const cache = caches.get(processor) ?? new Map<string, Remembered>();
-    caches.set(processor, cache);
-    return cache;
-  }
+  const slot = (processor: number, consumerKey: string): string => `${processor} ${consumerKey}`;
 
   function lookedUp(processor: number, consumerKey: string): Organization {
-    const cache = cacheOf(processor);
-    const nowMs = clock.now();
-    const known = cache.get(consumerKey);
-    if (known !== undefined) {
-      const lifeMs = known.isKnown ? rules.runtimeCacheMs : rules.negativeCacheMs;
-      if (nowMs < known.atMs + lifeMs) return known.organization;
-    }
-    const organization = ledger.at(nowMs - rules.propagationDelayMs);
+    const past = caches.get(slot(processor, consumerKey)) ?? [];
+    const fromMs = clock.now();
+    const known = past.at(-1);
+    if (known !== undefined && fromMs < known.toMs) return known.organization;
+    const organization = ledger.at(fromMs - rules.propagationDelayMs);
     const isKnown = findKey(organization, consumerKey) !== undefined;
-    cache.set(consumerKey, { organization, atMs: nowMs, isKnown });
+    const toMs = fromMs + (isKnown ? rules.runtimeCacheMs : rules.negativeCacheMs);
+    if (fromMs < toMs) caches.set(slot(processor, consumerKey), [...past, { organization, fromMs, toMs }]);
     return organization;
   }
 
@@ -53,5 +50,6 @@ export function createRuntime(rules: ApigeeRules, clock: VirtualClock, ledger: L
       const fault = keyFaultOf(organization, consumerKey, proxy, suffix, { atMs: clock.now(), rules });
       return { processor, fault };
     },
+    remembered: (processor, consumerKey) => caches.get(slot(processor, consumerKey)) ?? [],
   };
 }

@@ -1,10 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestListener } from 'node:http';
 import type { Answer } from '../shared/answer.js';
-import { type Faults, nameOf, wait } from '../shared/faults.js';
-import { readBody } from '../shared/http.js';
+import type { Faults } from '../shared/faults.js';
 import { randomBase62, sha256 } from '../shared/random.js';
-import { afterProcessing, deliver, type Flavour, insteadOfProcessing } from '../shared/spoil.js';
-import { noteCredential } from './auth.js';
+import { handlerOf, type Incoming, type Received } from '../shared/serve.js';
+import type { Flavour } from '../shared/spoil.js';
+import { credentialOf } from './auth.js';
+import { matchMetadata, processMetadata } from './metadata.js';
 import { matchManagement, processManagement } from './process-management.js';
 import { keyOfRequest, processRuntime } from './process-runtime.js';
 import type { RequestEntry } from './request-log.js';
@@ -18,82 +19,89 @@ const flavour: Flavour = {
   fresh: () => randomBase62(64),
 };
 
+const system = { name: 'Apigee simulator', flavour } as const;
+
 /** Route names of the planes that have no templates, for faults and the oracle. */
 export const TOKEN_ROUTE = '/oauth/token';
 export const RUNTIME_ROUTE = '/{proxy}';
 
-interface Incoming {
-  readonly world: World;
-  readonly method: string;
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly headers: IncomingMessage['headers'];
-  readonly rawBody: Buffer;
-}
-
-interface Received {
-  readonly entry: RequestEntry;
-  decide(): Answer;
-}
-
 /** The management API under /v1, and the token endpoint beside it. */
-export const managementHandler = (world: () => World, faults: Faults) =>
-  handler(world, faults, (incoming) =>
-    incoming.path === TOKEN_ROUTE ? receiveToken(incoming) : receiveManagement(incoming),
-  );
+export const managementHandler = (world: () => World, faults: Faults): RequestListener =>
+  handlerOf({
+    ...system,
+    world,
+    faults,
+    receive: (incoming) => (incoming.path === TOKEN_ROUTE ? receiveToken(incoming) : receiveManagement(incoming)),
+  });
 
 /** The proxies. */
-export const runtimeHandler = (world: () => World, faults: Faults) => handler(world, faults, receiveRuntime);
+export const runtimeHandler = (world: () => World, faults: Faults): RequestListener =>
+  handlerOf({ ...system, world, faults, receive: receiveRuntime });
 
-function receiveManagement(incoming: Incoming): Received {
+/** The metadata server. */
+export const metadataHandler = (world: () => World, faults: Faults): RequestListener =>
+  handlerOf({ ...system, world, faults, receive: receiveMetadata });
+
+function receiveManagement(incoming: Incoming<World>): Received {
   const { world, method, path, headers, query } = incoming;
   const matched = matchManagement(world.rules, method, path.startsWith('/v1/') ? path.slice('/v1'.length) : '');
-  const consumerKey = matched.params['key'];
-  const entry = open(incoming, 'management', matched.template, consumerKey, query.get('action'));
-  noteCredential(headers, entry);
-  return { entry, decide: () => processManagement(matched, { ...incoming, entry }) };
+  const entry = open(incoming, {
+    plane: 'management',
+    route: matched.template,
+    consumerKey: matched.params['key'],
+    credential: credentialOf(headers),
+    action: query.get('action'),
+  });
+  return received(entry, () => processManagement(matched, { ...incoming, entry }));
 }
 
-function receiveToken(incoming: Incoming): Received {
+function receiveToken(incoming: Incoming<World>): Received {
   const { world, rawBody, headers } = incoming;
-  const entry = open(incoming, 'token', TOKEN_ROUTE, undefined, null);
-  noteCredential(headers, entry);
-  return {
-    entry,
-    decide() {
-      const answer = grant(new URLSearchParams(rawBody.toString('utf8')), headers.authorization, world);
-      entry.decided = answer.status;
-      return answer;
-    },
-  };
+  const credential = credentialOf(headers);
+  const entry = open(incoming, { plane: 'token', route: TOKEN_ROUTE, consumerKey: undefined, credential });
+  return received(entry, () => grant(new URLSearchParams(rawBody.toString('utf8')), headers.authorization, world));
 }
 
-function receiveRuntime(incoming: Incoming): Received {
+function receiveMetadata(incoming: Incoming<World>): Received {
+  const { world, method, path, headers } = incoming;
+  const matched = matchMetadata(method, path);
+  const credential = credentialOf(headers);
+  const entry = open(incoming, { plane: 'metadata', route: matched.template, consumerKey: undefined, credential });
+  return received(entry, () => processMetadata(matched, headers, world));
+}
+
+function receiveRuntime(incoming: Incoming<World>): Received {
   const { world, headers, query, path } = incoming;
   const consumerKey = keyOfRequest(world.rules, headers, query);
-  const entry = open(incoming, 'runtime', RUNTIME_ROUTE, consumerKey, null);
-  entry.credential.kind = consumerKey === undefined ? 'none' : 'api-key';
-  return { entry, decide: () => processRuntime({ ...incoming, entry }, path) };
+  const credential = { kind: consumerKey === undefined ? 'none' : 'api-key', outcome: 'unchecked' } as const;
+  const entry = open(incoming, { plane: 'runtime', route: RUNTIME_ROUTE, consumerKey, credential });
+  return received(entry, () => processRuntime({ ...incoming, entry }, path));
 }
 
+const received = (entry: RequestEntry, answer: () => Answer): Received => ({
+  entry,
+  decide: () => ({ kind: 'answer', answer: answer() }),
+});
+
 function open(
-  { world, method, path, headers, rawBody }: Incoming,
-  plane: RequestEntry['plane'],
-  route: string,
-  consumerKey: string | undefined,
-  action: string | null,
+  { world, method, path, headers, rawBody }: Incoming<World>,
+  known: Pick<RequestEntry, 'plane' | 'route' | 'credential'> & {
+    consumerKey: string | undefined;
+    action?: string | null;
+  },
 ): RequestEntry {
+  const { consumerKey, action = null, ...seen } = known;
   const serial = consumerKey === undefined ? null : serialOf(world, consumerKey);
   const name = `#${serial ?? '?'}`;
-  const shown = consumerKey === undefined ? path : path.replace(encodeURIComponent(consumerKey), name);
   return world.log.open({
-    plane,
+    ...seen,
     method,
-    route,
-    path: shown,
+    path: consumerKey === undefined ? path : path.replace(encodeURIComponent(consumerKey), name),
     action,
     contentType: headers['content-type'] ?? null,
     serial,
+    processor: null,
+    code: null,
     bodySha256: rawBody.length === 0 ? null : sha256(rawBody),
   });
 }
@@ -105,44 +113,4 @@ function serialOf({ ledger }: World, consumerKey: string): number | null {
     if (key !== undefined) return key.serial;
   }
   return null;
-}
-
-function handler(world: () => World, faults: Faults, receive: (incoming: Incoming) => Received) {
-  return (request: IncomingMessage, response: ServerResponse): void => {
-    serve(world(), faults, receive, request, response).catch((error: unknown) => {
-      process.emitWarning(`Apigee simulator: ${error instanceof Error ? (error.stack ?? error.message) : 'failed'}`);
-      response.socket?.destroy();
-    });
-  };
-}
-
-async function serve(
-  world: World,
-  faults: Faults,
-  receive: (incoming: Incoming) => Received,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  response.on('error', () => undefined);
-  const rawBody = await readBody(request).catch(() => null);
-  if (rawBody === null) {
-    response.socket?.destroy();
-    return;
-  }
-  const [path = '/', search = ''] = (request.url ?? '/').split('?', 2);
-  const method = request.method ?? 'GET';
-  const query = new URLSearchParams(search);
-  const received = receive({ world, method, path, query, headers: request.headers, rawBody });
-  const { entry } = received;
-  const plan = faults.take(method, entry.route);
-  entry.fault = nameOf(plan);
-  await wait(plan, 'before');
-  const instead = insteadOfProcessing(plan.spoiler, flavour);
-  if (instead !== null) {
-    entry.status = await deliver(response, instead);
-    return;
-  }
-  const answer = received.decide();
-  await wait(plan, 'after');
-  entry.status = await deliver(response, afterProcessing(plan.spoiler, answer, flavour));
 }

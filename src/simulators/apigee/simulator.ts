@@ -1,12 +1,12 @@
 import { createClock } from '../shared/clock.js';
 import { createFaults, type Fault } from '../shared/faults.js';
-import { listen, type Listening } from '../shared/http.js';
+import { createPorts } from '../shared/http.js';
 import { type AdminActions, createAdmin } from './admin.js';
 import { apigeeControlHandler } from './control.js';
 import { type Oracle, oracleData, oracleOf } from './oracle.js';
 import { type ApigeeRules, apigeeRulesSchema } from './rules.js';
 import { type ApigeeSeed, type SeededApp, seedOrganization } from './seed.js';
-import { managementHandler, runtimeHandler, TOKEN_ROUTE } from './server.js';
+import { managementHandler, metadataHandler, runtimeHandler, TOKEN_ROUTE } from './server.js';
 import { createWorld, type World } from './world.js';
 
 export interface ApigeeSimulatorOptions {
@@ -14,6 +14,7 @@ export interface ApigeeSimulatorOptions {
   port?: number | undefined;
   controlPort?: number | undefined;
   runtimePort?: number | undefined;
+  metadataPort?: number | undefined;
   rules?: Partial<ApigeeRules> | undefined;
   seed?: ApigeeSeed | undefined;
 }
@@ -25,12 +26,20 @@ export interface ApigeeSimulator extends AdminActions {
   readonly runtimeUrl: string;
   /** `http://127.0.0.1:PORT/oauth/token` */
   readonly tokenUrl: string;
+  /**
+   * `http://127.0.0.1:PORT`: the metadata server of a machine at Google, whose tokens the management API accepts. What
+   * follows `http://` is a value for GCE_METADATA_HOST.
+   */
+  readonly metadataUrl: string;
   readonly controlUrl: string;
   /** What it started with, or what the last reset made, with the secrets. */
   readonly seeded: SeededApp;
   /** What the organization really did and would do. `values`: with the plain keys, for canary tests. */
   oracle(options?: { values?: boolean }): Oracle;
-  /** One list for all planes; routes are templates below /v1, `/oauth/token`, and `/{proxy}` for the runtime. */
+  /**
+   * One list for all planes; routes are templates below /v1, `/oauth/token`, `/{proxy}` for the runtime, and of the metadata
+   * server for example `/computeMetadata/v1/instance/service-accounts/{account}/token`.
+   */
   readonly faults: { add(fault: Fault): void; clear(): void };
   readonly clock: { now(): number; advance(ms: number): void };
   /** The knobs; a change counts from the next request on. */
@@ -39,8 +48,6 @@ export interface ApigeeSimulator extends AdminActions {
   reset(): SeededApp;
   close(): Promise<void>;
 }
-
-const HOST = '127.0.0.1';
 
 /** Starts a strict simulation of one Apigee organization on the loopback address. @throws ZodError for a wrong rule */
 export async function startApigeeSimulator(options: ApigeeSimulatorOptions = {}): Promise<ApigeeSimulator> {
@@ -55,31 +62,20 @@ export async function startApigeeSimulator(options: ApigeeSimulatorOptions = {})
     return { world: fresh, seeded: { ...made.app, accessToken: fresh.tokens.issue().accessToken } };
   }
 
-  const listening: Listening[] = [];
-  const close = async (): Promise<void> => {
-    await Promise.all(listening.map((one) => one.close()));
-  };
-
-  async function origin(handler: Parameters<typeof listen>[0], port = 0): Promise<string> {
-    try {
-      const one = await listen(handler, HOST, port);
-      listening.push(one);
-      return one.origin;
-    } catch (error) {
-      await close();
-      throw error;
-    }
-  }
-
-  const management = await origin(
+  const ports = createPorts();
+  const management = await ports.open(
     managementHandler(() => world, faults),
     options.port,
   );
-  const runtimeUrl = await origin(
+  const runtimeUrl = await ports.open(
     runtimeHandler(() => world, faults),
     options.runtimePort,
   );
-  const controlUrl = await origin(
+  const metadataUrl = await ports.open(
+    metadataHandler(() => world, faults),
+    options.metadataPort,
+  );
+  const controlUrl = await ports.open(
     apigeeControlHandler(() => simulator),
     options.controlPort,
   );
@@ -89,13 +85,14 @@ export async function startApigeeSimulator(options: ApigeeSimulatorOptions = {})
     managementUrl: `${management}/v1`,
     runtimeUrl,
     tokenUrl: management + TOKEN_ROUTE,
+    metadataUrl,
     controlUrl,
     get seeded() {
       return seeded;
     },
     oracle: ({ values = false } = {}) => oracleOf(oracleData(world, values)),
-    faults: { add: (fault) => faults.add(fault), clear: () => faults.clear() },
-    clock: { now: () => clock.now(), advance: (ms) => clock.advance(ms) },
+    faults,
+    clock,
     rules,
     reset() {
       faults.clear();
@@ -104,7 +101,7 @@ export async function startApigeeSimulator(options: ApigeeSimulatorOptions = {})
       ({ world, seeded } = populated());
       return seeded;
     },
-    close,
+    close: () => ports.close(),
   };
   return simulator;
 }

@@ -5,30 +5,33 @@ import type { ApigeeRules } from './rules.js';
 
 export interface Tokens {
   issue(): { accessToken: string; refreshToken: string };
+  /** Counts as one call with it. */
   judge(accessToken: string): 'accepted' | 'refused' | 'expired';
   isLiveRefreshToken(refreshToken: string): boolean;
   expireAll(): void;
 }
 
 export function createTokens(rules: ApigeeRules, clock: VirtualClock): Tokens {
-  const access = new Map<string, number>();
+  const access = new Map<string, { endMs: number; calls: number }>();
   const refresh = new Map<string, number>();
   return {
     issue() {
       const accessToken = `ya29.${randomBase62(60)}`;
       const refreshToken = randomBase62(48);
-      access.set(accessToken, clock.now() + rules.tokenTtlSeconds * 1_000);
+      access.set(accessToken, { endMs: clock.now() + rules.tokenTtlSeconds * 1_000, calls: 0 });
       refresh.set(refreshToken, clock.now() + rules.refreshTokenTtlSeconds * 1_000);
       return { accessToken, refreshToken };
     },
     judge(accessToken) {
-      const endMs = access.get(accessToken);
-      if (endMs === undefined) return 'refused';
-      return clock.now() < endMs ? 'accepted' : 'expired';
+      const known = access.get(accessToken);
+      if (known === undefined) return 'refused';
+      known.calls += 1;
+      const isUsedUp = rules.callsPerToken !== null && known.calls > rules.callsPerToken;
+      return clock.now() < known.endMs && !isUsedUp ? 'accepted' : 'expired';
     },
     isLiveRefreshToken: (refreshToken) => clock.now() < (refresh.get(refreshToken) ?? -Infinity),
     expireAll() {
-      for (const token of access.keys()) access.set(token, clock.now());
+      for (const known of access.values()) known.endMs = Math.min(known.endMs, clock.now());
     },
   };
 }

@@ -37,13 +37,13 @@ export const unresolvedKey = (header: string): KeyFault =>
 /**
  * What VerifyAPIKey says of a key for one proxy, with `organization` as the message processor knows it; null: it passes.
  * The order of the checks is that of Google's own open-source verifier (apid/apidVerifyApiKey): key, its status and expiry,
- * app, developer, product, path, proxy, environment.
+ * app, developer, product, path, proxy, environment. `suffix` is what follows the base path; null: any path that a product allows.
  */
 export function keyFaultOf(
   organization: Organization,
   consumerKey: string,
   proxy: Proxy,
-  suffix: string,
+  suffix: string | null,
   { atMs, rules }: { atMs: number; rules: ApigeeRules },
 ): KeyFault | null {
   const found = findKey(organization, consumerKey);
@@ -67,7 +67,12 @@ export function keyFaultOf(
   return key.products.some((one) => opens(organization, one, proxy, suffix)) ? null : notForResource;
 }
 
-function opens(organization: Organization, { apiproduct, status }: Association, proxy: Proxy, suffix: string): boolean {
+function opens(
+  organization: Organization,
+  { apiproduct, status }: Association,
+  proxy: Proxy,
+  suffix: string | null,
+): boolean {
   const product = findProduct(organization, apiproduct);
   if (status !== 'approved' || product === undefined) return false;
   return (
@@ -78,8 +83,8 @@ function opens(organization: Organization, { apiproduct, status }: Association, 
 const holds = (names: readonly string[], name: string): boolean => names.length === 0 || names.includes(name);
 
 /** `/` and `/**` are every path; `/x/**` everything below /x; `*` one segment (ApiProduct.apiResources). */
-function isPathOf({ paths }: Product, suffix: string): boolean {
-  if (paths.length === 0 || paths.includes('/')) return true;
+function isPathOf({ paths }: Product, suffix: string | null): boolean {
+  if (suffix === null || paths.length === 0 || paths.includes('/')) return true;
   return paths.some((path) => patternOf(path).test(suffix === '' ? '/' : suffix));
 }
 

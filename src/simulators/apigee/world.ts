@@ -2,7 +2,8 @@ import type { VirtualClock } from '../shared/clock.js';
 import { createLedger, type Ledger } from './ledger.js';
 import type { Organization } from './organization.js';
 import { createQuota, type Quota } from './quota.js';
-import { createRequestLog, type RequestLog } from './request-log.js';
+import { createRequestLog } from '../shared/request-log.js';
+import type { OrganizationLog } from './request-log.js';
 import type { ApigeeRules } from './rules.js';
 import { createRuntime, type Runtime } from './runtime.js';
 import { createTokens, type MachineUser, type Tokens } from './tokens.js';
@@ -16,7 +17,7 @@ export interface World {
   readonly runtime: Runtime;
   readonly tokens: Tokens;
   readonly quota: Quota;
-  readonly log: RequestLog;
+  readonly log: OrganizationLog;
   readonly user: MachineUser;
   readonly proxies: readonly Proxy[];
   /** IAM permissions of the caller; null: all. */

@@ -1,5 +1,6 @@
+import { changeRules } from '../shared/rules.js';
 import type { Consumer, User } from './consumers.js';
-import { changeRules } from './rules.js';
+import { tenantRulesSchema } from './rules.js';
 import { addConsumer, type SeedConsumer, type SeededConsumer, seedConsumer, type World } from './world.js';
 
 /**
@@ -29,6 +30,8 @@ export function createAdmin(world: () => World): AdminActions {
     return consumer;
   }
 
+  const turn = (changes: object) => changeRules(tenantRulesSchema, world().rules, changes);
+
   const byUi = (consumerId: string) => ({ consumer: named(consumerId), by: 'ui', request: null }) as const;
 
   return {
@@ -53,10 +56,10 @@ export function createAdmin(world: () => World): AdminActions {
     setUser: (user) => world().directory.setUser(user),
     unblockIp: () => world().strikes.unblock(),
     setGrace(graceMs) {
-      changeRules(world().rules, { graceMs });
+      turn({ graceMs });
     },
     setAutomaticExpiry(seconds) {
-      changeRules(world().rules, { automaticExpirySeconds: seconds });
+      turn({ automaticExpirySeconds: seconds });
     },
   };
 }

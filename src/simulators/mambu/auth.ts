@@ -30,11 +30,11 @@ function presented(headers: IncomingHttpHeaders, scheme: Scheme): Presented {
   return { kind: 'none', value: '' };
 }
 
-/** Notes what a request carries, without judging it: also for requests that a fault takes away before the check. */
-export function noteCredential(world: World, headers: IncomingHttpHeaders, scheme: Scheme, entry: RequestEntry): void {
+/** What a request carries, not judged: known also of requests that a fault takes away before the check. */
+export function credentialOf(world: World, headers: IncomingHttpHeaders, scheme: Scheme): CredentialUse {
   const { kind, value } = presented(headers, scheme);
   const known = [...world.ring.apiKeys(), ...world.ring.secretKeys()].find((one) => one.value === value);
-  entry.credential = { kind, serial: known?.serial ?? null, outcome: 'unchecked' };
+  return { kind, serial: known?.serial ?? null, outcome: 'unchecked' };
 }
 
 /** @throws Refusal; every refusal is a strike */

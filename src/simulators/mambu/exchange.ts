@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Answer } from '../shared/answer.js';
+import { isObject, mediaType, parsedBody } from '../shared/body.js';
 import { Refusal } from './answers.js';
 import type { Principal, Scheme } from './auth.js';
 import type { Consumer, Permission } from './consumers.js';
@@ -48,23 +49,11 @@ export function consumerOf({ world, params }: Exchange): Consumer {
 /** The JSON object in the body; an absent body is an empty object where `optional`. @throws Refusal 400 */
 export function jsonBody({ headers, rawBody }: Exchange, presence: 'required' | 'optional'): Record<string, unknown> {
   if (rawBody.length === 0 && presence === 'optional') return {};
-  const contentType = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-  if (contentType !== 'application/json') throw new Refusal(400, 'INVALID_PARAMETERS', 'Content-Type');
-  const body = parsed(rawBody);
+  if (mediaType(headers) !== 'application/json') throw new Refusal(400, 'INVALID_PARAMETERS', 'Content-Type');
+  const body = parsedBody(rawBody, () => new Refusal(400, 'INVALID_JSON_SYNTAX'));
   if (!isObject(body)) throw new Refusal(400, 'INVALID_JSON_SYNTAX');
   return body;
 }
-
-function parsed(rawBody: Buffer): unknown {
-  try {
-    return JSON.parse(rawBody.toString('utf8'));
-  } catch {
-    throw new Refusal(400, 'INVALID_JSON_SYNTAX');
-  }
-}
-
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** @throws Refusal 400 for anything but a string */
 export function textField(body: Record<string, unknown>, name: string): string | undefined {
@@ -88,7 +77,7 @@ export function expirationSeconds({ world }: Exchange, body: Record<string, unkn
 /** Records a change, and that the calling consumer has now performed an activity. */
 export function commit(exchange: Exchange, kind: WriteKind, consumer: Consumer, serials: number[]): void {
   const { world, principal, entry } = exchange;
-  world.log.commit(entry, kind, consumer.id, serials);
+  world.log.commit(entry, { kind, consumerId: consumer.id, serials });
   if (principal.consumer !== null) principal.consumer.performedActivity = true;
 }
 

@@ -1,3 +1,4 @@
+import { gapsOf, type Interval, type Life, livesAt, type Publication } from '../shared/lives.js';
 import { type ApiKey, type Credential, prefixOf } from './key-ring.js';
 import type { RequestEntry, WriteEntry } from './request-log.js';
 import type { StrikesView } from './strikes.js';
@@ -36,16 +37,11 @@ export interface OracleData {
   strikes: StrikesView;
 }
 
-export interface Interval {
-  fromMs: number;
-  toMs: number;
-}
-
 export interface Oracle extends OracleData {
   /** Would the tenant have accepted this key (or secret key) at that instant? Knows nothing of IP blocks: see `strikes`. */
   acceptedAt(which: string | number, atMs: number): boolean;
   /** The intervals in which what was published then was not accepted; a value unknown to the tenant is one long gap. */
-  gaps(timeline: readonly (Interval & { sha256: string })[]): Interval[];
+  gaps(timeline: readonly Publication[]): Interval[];
 }
 
 export function oracleData({ ring, log, strikes, clock }: World, values: boolean): OracleData {
@@ -68,8 +64,7 @@ export function oracleData({ ring, log, strikes, clock }: World, values: boolean
     realNow: clock.realNow(),
     keys: ring.apiKeys().map(key),
     secretKeys: ring.secretKeys().map(credential),
-    requests: log.requests().map((entry) => ({ ...entry, credential: { ...entry.credential } })),
-    writes: log.writes().map((entry) => ({ ...entry, serials: [...entry.serials] })),
+    ...log.history(),
     strikes: strikes.view(),
   };
 }
@@ -77,37 +72,13 @@ export function oracleData({ ring, log, strikes, clock }: World, values: boolean
 /** Adds the questions to the data, also to data that came over the control API. */
 export function oracleOf(data: OracleData): Oracle {
   const all = [...data.keys, ...data.secretKeys];
+  const livesOf = (which: string | number): Life[] =>
+    all
+      .filter(({ serial, sha256 }) => which === serial || which === sha256)
+      .map(({ validFrom, diesAt }) => ({ fromMs: validFrom, toMs: diesAt }));
   return {
     ...data,
-    acceptedAt(which, atMs) {
-      const one = all.find(({ serial, sha256 }) => which === serial || which === sha256);
-      return one !== undefined && atMs >= one.validFrom && atMs < (one.diesAt ?? Infinity);
-    },
-    gaps(timeline) {
-      const gaps = timeline.flatMap(({ fromMs, toMs, sha256 }) => {
-        const one = all.find((candidate) => candidate.sha256 === sha256);
-        return one === undefined ? [{ fromMs, toMs }] : outside(one, fromMs, toMs);
-      });
-      return merged(gaps.filter(({ fromMs, toMs }) => fromMs < toMs));
-    },
+    acceptedAt: (which, atMs) => livesAt(livesOf(which), atMs),
+    gaps: (timeline) => gapsOf(timeline, livesOf),
   };
-}
-
-function outside({ validFrom, diesAt }: OracleCredential, fromMs: number, toMs: number): Interval[] {
-  const end = diesAt ?? Infinity;
-  if (end <= validFrom) return [{ fromMs, toMs }];
-  return [
-    { fromMs, toMs: Math.min(toMs, validFrom) },
-    { fromMs: Math.max(fromMs, end), toMs },
-  ];
-}
-
-function merged(gaps: Interval[]): Interval[] {
-  const result: Interval[] = [];
-  for (const gap of gaps.toSorted((a, b) => a.fromMs - b.fromMs)) {
-    const last = result.at(-1);
-    if (last !== undefined && gap.fromMs <= last.toMs) last.toMs = Math.max(last.toMs, gap.toMs);
-    else result.push({ ...gap });
-  }
-  return result;
 }

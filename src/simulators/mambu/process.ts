@@ -3,45 +3,32 @@ import { Refusal, refuse, v1Error } from './answers.js';
 import { authenticate } from './auth.js';
 import type { Exchange, Route } from './exchange.js';
 import { sha256 } from '../shared/random.js';
+import type { Decision } from '../shared/serve.js';
 import type { RequestEntry } from './request-log.js';
 import type { MatchedRoute } from './routes.js';
 import type { World } from './world.js';
 
-export type Incoming = Omit<Exchange, 'principal' | 'params'> & { readonly matched: MatchedRoute };
-
-/** `informational`: 102 now, and then the answer of the request in progress, or nothing ever. */
-export type Processed =
-  | { readonly kind: 'answer'; readonly answer: Answer; settle(): void }
-  | { readonly kind: 'informational'; readonly original: Promise<Answer> | null };
+type Incoming = Omit<Exchange, 'principal' | 'params'> & { readonly matched: MatchedRoute };
 
 const V2 = 'application/vnd.mambu.v2+json';
 
-/** Decides one request. Call `settle` once its answer has left, or was lost: until then it is in progress for a duplicate. */
-export function processRequest(incoming: Incoming): Processed {
-  const { world, entry } = incoming;
+/** Decides one request. Until its decision settles, it is in progress for a duplicate. */
+export function processRequest(incoming: Incoming): Decision {
   try {
-    const processed = decide(incoming);
-    if (processed.kind === 'answer') entry.decided = processed.answer.status;
-    return processed;
+    return decide(incoming);
   } catch (error) {
-    const answer = refusalAnswer(world, error);
-    entry.decided = answer.status;
-    return answered(answer);
+    return answered(refusalAnswer(incoming.world, error));
   }
 }
 
-const answered = (answer: Answer, settle: () => void = () => undefined): Processed => ({
-  kind: 'answer',
-  answer,
-  settle,
-});
+const answered = (answer: Answer): Decision => ({ kind: 'answer', answer });
 
 function refusalAnswer({ rules }: World, error: unknown): Answer {
   if (!(error instanceof Refusal)) throw error;
   return refuse(error, rules.errorFormat);
 }
 
-function decide(incoming: Incoming): Processed {
+function decide(incoming: Incoming): Decision {
   const { world, matched, headers, entry } = incoming;
   const { rules } = world;
   if (world.strikes.blocked()) throw new Refusal(rules.blockedStatus, rules.blockedReason);
@@ -56,7 +43,7 @@ function decide(incoming: Incoming): Processed {
 }
 
 /** Runs the handler, at most once for an Idempotency-Key where the route honours one. */
-function onceOnly(route: Route, exchange: Exchange): Processed {
+function onceOnly(route: Route, exchange: Exchange): Decision {
   const { world, entry, rawBody } = exchange;
   const honoursKey =
     route.idempotent || (route.scheme === 'secret-key' && world.rules.idempotencyOnRotation === 'replay');
@@ -65,7 +52,7 @@ function onceOnly(route: Route, exchange: Exchange): Processed {
   switch (turn.kind) {
     case 'first': {
       const answer = handled(route, exchange);
-      return answered(answer, () => turn.finish(answer));
+      return { kind: 'answer', answer, settle: () => turn.finish(answer) };
     }
     case 'replay':
       entry.replayed = true;
@@ -85,10 +72,9 @@ function handled(route: Route, exchange: Exchange): Answer {
   }
 }
 
-function duplicateInProgress({ rules }: World, entry: RequestEntry, settled: Promise<Answer>): Processed {
+function duplicateInProgress({ rules }: World, entry: RequestEntry, settled: Promise<Answer>): Decision {
   const how = rules.idempotencyInProgress;
   if (how === '409') throw new Refusal(409, 'IDEMPOTENCY_REQUEST_IN_PROGRESS', 'Idempotency-Key');
-  entry.decided = 102;
   if (how === '102-then-silence') return { kind: 'informational', original: null };
   entry.replayed = true;
   return { kind: 'informational', original: settled };

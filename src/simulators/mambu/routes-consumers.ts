@@ -1,10 +1,10 @@
+import { isObject } from '../shared/body.js';
 import { noContent } from '../shared/answer.js';
 import { json, Refusal } from './answers.js';
 import type { Consumer } from './consumers.js';
 import {
   commit,
   consumerOf,
-  isObject,
   jsonBody,
   page,
   requireNoMaintenance,

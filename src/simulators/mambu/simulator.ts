@@ -2,7 +2,7 @@ import { type AdminActions, copyConsumers, createAdmin } from './admin.js';
 import { createClock } from '../shared/clock.js';
 import { mambuControlHandler } from './control.js';
 import { createFaults, type Fault } from '../shared/faults.js';
-import { listen } from '../shared/http.js';
+import { createPorts } from '../shared/http.js';
 import { type Oracle, oracleData, oracleOf } from './oracle.js';
 import { type TenantRules, tenantRulesSchema } from './rules.js';
 import { tenantHandler } from './tenant-server.js';
@@ -12,7 +12,6 @@ export interface MambuSimulatorOptions {
   /** 0 or absent: any free port. */
   port?: number | undefined;
   controlPort?: number | undefined;
-  host?: '127.0.0.1' | undefined;
   tenant?: Partial<TenantRules> | undefined;
   /** Default: one consumer with every permission. */
   seed?: readonly SeedConsumer[] | undefined;
@@ -46,7 +45,7 @@ async function start(
   options: MambuSimulatorOptions,
   populate: (world: World) => readonly SeededConsumer[],
 ): Promise<MambuSimulator> {
-  const { host = '127.0.0.1', port = 0, controlPort = 0, tenant = {} } = options;
+  const { tenant = {} } = options;
   const rules = tenantRulesSchema.parse(tenant);
   const clock = createClock();
   const faults = createFaults();
@@ -65,7 +64,7 @@ async function start(
 
   async function cloneSandbox(): Promise<MambuSimulator> {
     const production = world;
-    const clone = await start({ host, tenant: { ...rules } }, (sandbox) => {
+    const clone = await start({ tenant: { ...rules } }, (sandbox) => {
       copyConsumers(production, sandbox);
       return [];
     });
@@ -73,35 +72,31 @@ async function start(
     return clone;
   }
 
-  const tenantServer = await listen(
+  const ports = createPorts();
+  const tenantOrigin = await ports.open(
     tenantHandler(() => world, faults),
-    host,
-    port,
+    options.port,
   );
-  const controlServer = await listen(
+  const controlUrl = await ports.open(
     mambuControlHandler(() => simulator),
-    host,
-    controlPort,
-  ).catch(async (error: unknown) => {
-    await tenantServer.close();
-    throw error;
-  });
+    options.controlPort,
+  );
 
   const simulator: MambuSimulator = {
     ...createAdmin(() => world),
-    baseUrl: `${tenantServer.origin}/api`,
-    controlUrl: controlServer.origin,
+    baseUrl: `${tenantOrigin}/api`,
+    controlUrl,
     get seeded() {
       return seeded;
     },
     oracle: ({ values = false } = {}) => oracleOf(oracleData(world, values)),
-    faults: { add: (fault) => faults.add(fault), clear: () => faults.clear() },
-    clock: { now: () => clock.now(), advance: (ms) => clock.advance(ms) },
+    faults,
+    clock,
     rules,
     reset,
     cloneSandbox,
     async close() {
-      await Promise.all([tenantServer.close(), controlServer.close(), ...clones.map((clone) => clone.close())]);
+      await Promise.all([ports.close(), ...clones.map((clone) => clone.close())]);
     },
   };
   return simulator;

@@ -3,7 +3,8 @@ import { allPermissions, type Consumer, createDirectory, type Directory } from '
 import { createIdempotencyMemory, type IdempotencyMemory } from './idempotency.js';
 import { createKeyRing, type KeyRing } from './key-ring.js';
 import { randomEncodedKey } from './random.js';
-import { createRequestLog, type RequestLog } from './request-log.js';
+import { createRequestLog } from '../shared/request-log.js';
+import type { TenantLog } from './request-log.js';
 import type { TenantRules } from './rules.js';
 import { createStrikes, type Strikes } from './strikes.js';
 
@@ -15,7 +16,7 @@ export interface World {
   readonly ring: KeyRing;
   readonly idempotency: IdempotencyMemory;
   readonly strikes: Strikes;
-  readonly log: RequestLog;
+  readonly log: TenantLog;
 }
 
 export function createWorld(rules: TenantRules, clock: VirtualClock): World {

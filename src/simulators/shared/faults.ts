@@ -57,6 +57,8 @@ const faultSchema = z.discriminatedUnion('action', [
   }),
 ]);
 
+export const faultActions: readonly string[] = faultSchema.options.map(({ shape }) => shape.action.value);
+
 export type Fault = z.input<typeof faultSchema>;
 type ArmedFault = z.output<typeof faultSchema>;
 type Delay = Extract<ArmedFault, { action: 'delay' }>;

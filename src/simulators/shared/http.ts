@@ -16,22 +16,51 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-export interface Listening {
+interface Listening {
   readonly origin: string;
   close(): Promise<void>;
 }
 
+const HOST = '127.0.0.1';
+
 /** Listens on the loopback address; port 0 takes any free one. */
-export async function listen(handler: RequestListener, host: string, port: number): Promise<Listening> {
+async function listen(handler: RequestListener, port = 0): Promise<Listening> {
   const server = createServer(handler);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen(port, HOST, () => {
       server.off('error', reject);
       resolve();
     });
   });
-  return { origin: `http://${host}:${portOf(server)}`, close: () => closeServer(server) };
+  return { origin: `http://${HOST}:${portOf(server)}`, close: () => closeServer(server) };
+}
+
+/** The servers of one simulator: they end together, and when one cannot start. */
+export interface Ports {
+  /** Resolves with the origin. */
+  open(handler: RequestListener, port?: number): Promise<string>;
+  close(): Promise<void>;
+}
+
+export function createPorts(): Ports {
+  const listening: Listening[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(listening.map((one) => one.close()));
+  };
+  return {
+    close,
+    async open(handler, port) {
+      try {
+        const one = await listen(handler, port);
+        listening.push(one);
+        return one.origin;
+      } catch (error) {
+        await close();
+        throw error;
+      }
+    },
+  };
 }
 
 const isBound = (address: string | AddressInfo | null): address is AddressInfo =>

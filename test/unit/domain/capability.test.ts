@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { canGoBack, classOf, strategyOf, type Capability } from '../../../src/domain/capability.js';
+import {
+  activitiesPerSecond,
+  canGoBack,
+  classOf,
+  strategyOf,
+  type Capability,
+} from '../../../src/domain/capability.js';
 import { classB, hour, minute } from './facts.js';
 
 const capability: Capability = {
@@ -33,5 +39,17 @@ describe('the class of a strategy', () => {
     expect(back({ replayWindowMs: 0 })).toBe(true);
     expect(back({ overlap: 'provider', providerGraceMs: minute })).toBe(false);
     expect(back({ overlap: 'none' })).toBe(false);
+  });
+});
+
+describe('the pace of the workers', () => {
+  const quota = (callsPerMinute?: number) => ({ ...capability, ...(callsPerMinute ? { callsPerMinute } : {}) });
+
+  test('keeps the narrowest quota, five calls an activity', () => {
+    expect(activitiesPerSecond([quota(6_000), quota(600), quota()])).toBe(2);
+  });
+
+  test('has no bound where no provider has a quota', () => {
+    expect(activitiesPerSecond([quota()])).toBeNull();
   });
 });

@@ -48,6 +48,14 @@ export const classB: EngineStrategy = {
   intents: ['create-key'],
   needsSecretKey: false,
 };
+export const classA: EngineStrategy = {
+  ...classB,
+  class: 'A',
+  replayWindowMs: 0,
+  equips: true,
+  restorable: true,
+  timing: { ...timing, settleMs: 30 * second, propagationMs: 200 * second, observeMs: 10 * minute },
+};
 export const classC: EngineStrategy = { ...classB, class: 'C', replayWindowMs: 0 };
 export const classD: EngineStrategy = {
   ...common,

@@ -150,7 +150,7 @@ describe('an answer without a usable key', () => {
   const open = intentFacts(1);
 
   test('is unknown like a lost one, and replays that end so are counted', () => {
-    const once = after(settle(settledAs('open', { keylessReplays: 1 }), open, 'unknown', true));
+    const once = after(settle(settledAs('open', { keylessReplays: 1 }), open, 'unknown', 'keyless'));
     expect(once.intents).toMatchObject([{ settled: 'unknown', keylessReplays: 2 }]);
     const lostAnswer = after(settle(settledAs('open'), open, 'unknown'));
     expect(lostAnswer.intents[0]).not.toHaveProperty('keylessReplays');

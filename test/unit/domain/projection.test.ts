@@ -133,6 +133,7 @@ describe('the state as JSON', () => {
         endedAt: '2026-11-21T04:00:04.120Z',
         steps: [{ step: 'rotate', startedAt: at, endedAt: at, attempts: 1 }],
       },
+      lastSkipped: null,
       nextRotationAt: '2026-11-22T04:00:00.000Z',
       paused: null,
       lockout: { used: 0, reserved: 0, limit: 4, asOf: at },
@@ -143,7 +144,7 @@ describe('the state as JSON', () => {
   test('has its keys in the documented order', () => {
     expect(Object.keys(state).join(' ')).toBe(
       'schemaVersion credentialId provider capability status current previous rotation pendingRequests debts lastRotation ' +
-        'nextRotationAt paused lockout attention',
+        'lastSkipped nextRotationAt paused lockout attention',
     );
   });
 
@@ -336,6 +337,19 @@ describe('attention', () => {
       deadline: '2026-11-21T05:00:00.000Z',
       command: 'keyturn import core-prod --replace',
     });
+  });
+
+  test('asks for the import where a rotation was asked for without a key, until there is one', () => {
+    const [missing] = attentionOf(laneOf(null, { notImportedSinceMs: t0 }), t0);
+    expect(missing).toMatchObject({ code: 'KT-NOT-IMPORTED', command: 'keyturn import core-prod' });
+    expect(codes(null)).toEqual([]);
+    expect(codes(recordOf(), { notImportedSinceMs: t0 })).toEqual([]);
+  });
+
+  test('of a rotation that needed an operator is not hidden by a rollback that was refused', () => {
+    const refused = rotationFacts('op-2', { reason: 'rollback', outcome: 'failed', endedAtMs: t0 + 2 * hour });
+    expect(codes(rotatedRecord({ history: [refused, needed] }))).toEqual(['KT-CREDENTIAL-REFUSED']);
+    expect(codes(rotatedRecord({ history: [refused] }))).toEqual([]);
   });
 
   test('of a rotation that needed an operator clears with the next import', () => {

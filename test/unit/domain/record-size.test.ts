@@ -54,7 +54,7 @@ describe('after years of hourly rotations the record', () => {
     if (i % 25 === 0) for (const v of record.versions) record = destroy(record, v.version, 'elapsed', t0 + i * hour);
   }
   for (let i = 0; i < bounds.seenRequests; i++)
-    record = { ...record, seen: remember(record.seen, `schedule/${i}`, t0 + 400 * hour) };
+    record = { ...record, seen: remember(record.seen, `schedule/${i}`, t0 + 400 * hour, uuid(400)) };
 
   test('keeps what is bounded within its bounds', () => {
     expect(record.highestVersion).toBe(401);

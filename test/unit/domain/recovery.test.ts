@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { canMakeAnother, fencedAtMs, nextMove, strangers } from '../../../src/domain/recovery.js';
+import { reopen } from '../../../src/domain/intents.js';
+import { canMakeAnother, fencedAtMs, nextMove, strangers, surelyAbsentAtMs } from '../../../src/domain/recovery.js';
 import type { CredentialRecord, EngineStrategy, IntentFacts, VersionFacts } from '../../../src/domain/record.js';
 import {
+  classA,
   classB,
   classC,
   classD,
@@ -39,6 +41,7 @@ function move(strategy: EngineStrategy, list: readonly IntentFacts[], nowMs = t0
 const send = (kind: Kind) => ({ do: 'send', kind });
 
 describe.each([
+  ['A', classA, 'create-key'],
   ['B', classB, 'create-key'],
   ['C', classC, 'create-key'],
   ['D', classD, 'rotate'],
@@ -67,6 +70,43 @@ describe.each([
       do: 'finish',
       secretKeyLost: false,
     });
+  });
+});
+
+describe('class A after a lost answer', () => {
+  const lost = (over: Partial<IntentFacts> = {}) => intents(['create-key', 'unknown', over]);
+
+  test('looks for the key whose value it has chosen, before anything is sent', () => {
+    expect(move(classA, lost())).toEqual({ do: 'look', n: 1 });
+    expect(move(classA, lost({ taken: true }))).toEqual({ do: 'look', n: 1 });
+  });
+
+  test('a key that is not to be seen is surely absent 30 s after the attempt can have had an effect', () => {
+    const intent = intentFacts(1);
+    expect(surelyAbsentAtMs(intent, classA)).toBe(fencedAtMs(intent, classA) + 30 * second);
+  });
+
+  test('sends the stored bytes again when the key is surely absent, and looks again after that', () => {
+    expect(move(classA, lost({ absent: true }))).toEqual({ do: 'replay', n: 1 });
+    const record = { ...recordWith(classA, lost({ absent: true })), epoch: 4 };
+    const operation = operationOf(record, { strategy: classA });
+    const again = reopen({ ...record, operation }, operation.operationId, 1, t0 + minute);
+    const open = { settled: 'open', epoch: 4, sends: 2, absent: false };
+    expect(again).toMatchObject({ kind: 'next', record: { intents: [open] } });
+  });
+
+  test('draws another value only when the first is in use and not ours', () => {
+    expect(move(classA, lost({ taken: true, absent: true }))).toEqual(send('create-key'));
+  });
+
+  test('gives up when the provider makes nothing, or every value is in use', () => {
+    expect(move(classA, lost({ absent: true, sends: 6 }))).toMatchObject({ do: 'give-up', deadlineMs: null });
+    const taken: readonly [Kind, Settled, Partial<IntentFacts>] = [
+      'create-key',
+      'unknown',
+      { taken: true, absent: true },
+    ];
+    expect(move(classA, intents(taken, taken, taken))).toMatchObject({ do: 'give-up', deadlineMs: null });
   });
 });
 

@@ -119,6 +119,12 @@ describe('the next piece of work on a replaced version', () => {
     expect(retireDueMs(shared, skewMs)).toBe(t0 + day);
   });
 
+  test('is due at once for a held version that leaked, however long it was to be observed', () => {
+    const held = { state: 'held', suspendedAtMs: t0, nextAttemptAtMs: t0 + day } as const;
+    expect(retireDueMs(previousFacts(1, {}, held), skewMs)).toBe(t0 + day);
+    expect(retireDueMs(previousFacts(1, { leaked: true }, { ...held, killNow: true }), skewMs)).toBe(t0);
+  });
+
   test('waits for the provider’s grace where the id is shared, and ends also without one', () => {
     const shared = previousFacts(1, { providerDiesAtMs: t0 + day }, { by: 'provider' });
     expect(retireDueMs(shared, skewMs)).toBe(t0 + day + skewMs);

@@ -58,6 +58,7 @@ async function run(script: Script): Promise<{ calls: string[]; error: unknown }>
   return { calls, error };
 }
 
+const differs = { do: 'differs', in: ['product:orders'], atMs: 5 } as const;
 const stopped = (outcome: RotationStopped['outcome'] = 'failed') => new RotationStopped(outcome, 'KT-FORBIDDEN', 'x');
 const make = ['rotate', 'persist', 'equip', 'until 7'];
 const story = ['plan', ...make, 'verify', 'publish verified', 'killLeaked'];
@@ -77,6 +78,18 @@ describe('a rotation', () => {
   test('verifies again when one refusal is no verdict', async () => {
     const { calls } = await run({ verdicts: [{ do: 'again', atMs: 9 }, { do: 'verified' }] });
     expect(calls).toEqual(['plan', ...make, 'verify', 'until 9', 'verify', 'publish verified', 'killLeaked']);
+  });
+
+  test('gives the new key the scope again that somebody has changed meanwhile', async () => {
+    const { calls } = await run({ verdicts: [differs, { do: 'verified' }] });
+    expect(calls).toEqual(['plan', ...make, 'verify', 'equip', 'until 5', 'verify', 'publish verified', 'killLeaked']);
+  });
+
+  test('is taken back when the scopes do not become equal', async () => {
+    const { calls, error } = await run({ verdicts: [differs] });
+    expect(calls.filter((call) => call === 'equip')).toHaveLength(9);
+    expect(calls.slice(-2)).toEqual(['verify', 'takeBack']);
+    expect(error).toMatchObject({ outcome: 'rolled-back', code: 'KT-SCOPE-DIFFERS' });
   });
 
   test('publishes unverified at the last safe instant, not before', async () => {

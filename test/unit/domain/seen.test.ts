@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bounds } from '../../../src/domain/record.js';
-import { hasSeen, mergeSeen, remember, shortHash } from '../../../src/domain/seen.js';
+import { hasJoined, hasSeen, mergeSeen, remember, shortHash } from '../../../src/domain/seen.js';
 import { day, hour, second, t0 } from './facts.js';
 
 describe('a request id', () => {
@@ -34,6 +34,23 @@ describe('a request id', () => {
     expect(seen).toHaveLength(bounds.seenRequests);
     expect(hasSeen(seen, 'r-9', t0)).toBe(false);
     expect(hasSeen(seen, 'r-10', t0)).toBe(true);
+  });
+});
+
+describe('a request that joined another’s rotation', () => {
+  test('is remembered with it, as long as every other and no longer', () => {
+    const seen = remember(remember([], 'r-2', t0, 'operation-1'), 'r-1', t0);
+    expect(hasSeen(seen, 'r-2', t0)).toBe(true);
+    expect(hasJoined(seen, 'r-2', 'operation-1')).toBe(true);
+    expect(hasJoined(seen, 'r-2', 'operation-2')).toBe(false);
+    expect(hasJoined(seen, 'r-1', 'operation-1')).toBe(false);
+    expect(hasSeen(seen, 'r-2', t0 + 30 * day)).toBe(false);
+  });
+
+  test('keeps the link of its first sighting', () => {
+    const seen = remember([], 'r-2', t0, 'operation-1');
+    expect(remember(seen, 'r-2', t0 + hour)).toBe(seen);
+    expect(hasJoined(mergeSeen(seen, seen), 'r-2', 'operation-1')).toBe(true);
   });
 });
 
