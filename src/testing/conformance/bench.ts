@@ -151,6 +151,7 @@ class Installation implements Bench {
       // Inputs and results are payloads: what JSON does not carry, no workflow gets.
       const result = JSON.stringify((await environment.run(activity, JSON.parse(JSON.stringify(input)))) ?? null);
       this.watch.texts.push(`${name} resolved: ${result}`);
+      await this.#assertServed(name);
       return JSON.parse(result) as Awaited<ReturnType<CredentialActivities[N]>>;
     } catch (error) {
       if (!(error instanceof ApplicationFailure)) throw error;
@@ -230,6 +231,13 @@ class Installation implements Bench {
   async close(): Promise<void> {
     await this.vault.close();
     await this.release();
+  }
+
+  /** Whatever a step has done: who reads the published key now can work with it. */
+  async #assertServed(step: string): Promise<void> {
+    if (this.provider.capability(this.credential.settings).overlap === 'none') return;
+    const isServed = await this.system.accepts(await this.values());
+    if (!isServed) this.watch.breaches.push(`after ${step} the published key was not accepted`);
   }
 
   async #opened(): Promise<Opened> {
