@@ -9,6 +9,8 @@ import { openCustody } from './custody/open.js';
 import { createScrubber, type Scrubber } from './custody/scrub.js';
 import { KeyturnError } from './domain/errors.js';
 import { firstRecord } from './domain/imports.js';
+import { apigeeProvider } from './providers/apigee/provider.js';
+import { createAuthorizer } from './providers/authorizer.js';
 import { createHttpClient, type HttpClient } from './providers/http.js';
 import { mambuProvider } from './providers/mambu/provider.js';
 import { importedPlugin } from './providers/plugin.js';
@@ -37,7 +39,11 @@ export async function openVault(config: Config, scrubber: Scrubber = createScrub
 
 /** Providers by the name that the configuration uses, plug-ins by that of their package. */
 export function providers(): (name: string) => Provider {
-  const known = new Map<string, Provider>([['mambu', mambuProvider({ resolveSecret }) as Provider]]);
+  const authorizer = createAuthorizer({ resolveSecret, http: httpClient() });
+  const known = new Map<string, Provider>([
+    ['mambu', mambuProvider({ resolveSecret }) as Provider],
+    ['apigee', apigeeProvider({ authorizer }) as Provider],
+  ]);
   return (name) => {
     const provider = known.get(name) ?? importedPlugin(name);
     if (!provider)

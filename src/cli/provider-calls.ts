@@ -4,9 +4,8 @@ import type { LockoutScope, Opened } from '../custody/custody.js';
 import { KeyturnError } from '../domain/errors.js';
 import { ProviderFailure } from '../domain/failure.js';
 import { currentOf, type VersionFacts } from '../domain/record.js';
-import { Secret } from '../domain/secret.js';
 import { sendGuarded, type Guard } from '../providers/guard.js';
-import type { CredentialValues, KeyInfo, Provider, ProviderContext } from '../providers/provider.js';
+import type { CredentialValues, Provider, ProviderContext } from '../providers/provider.js';
 import type { Output } from './output.js';
 
 /** What a command needs for calls to the provider of one credential. */
@@ -59,18 +58,6 @@ export async function callingAs(
     now: () => Date.now(),
     send: (request) => sendGuarded(guard, request),
   };
-}
-
-/** The provider's listing with ids as the record shows them: fingerprints where an id is itself secret. */
-export async function listingOf(
-  { credential, vault }: Calling,
-  context: ProviderContext<unknown>,
-): Promise<readonly KeyInfo[]> {
-  const provider = providerOf(credential);
-  const listed = await provider.inventory(context);
-  if (!provider.capability(credential.settings).keyIdIsSecret) return listed;
-  const shown = (keyId: string): Promise<string> => vault.custody.fingerprint(new Secret(keyId));
-  return Promise.all(listed.map(async (key) => ({ ...key, keyId: await shown(key.keyId) })));
 }
 
 /** Not every call needs it; the provider says so where one does. */

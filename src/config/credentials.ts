@@ -70,7 +70,7 @@ export function readCredential(
       baseUrl: facts.baseUrl,
       policy: {
         graceMs: policy.grace,
-        refreshWithinMs: policy.refreshWithin,
+        refreshWithinMs: policy.refreshWithin + facts.tokenTtlMs,
         minIntervalMs: policy.minInterval,
         renewBeforeMs: Math.min(policy.renewBefore, Math.floor((facts.keyTtlMs ?? Infinity) / 3)),
         activationLagMs: policy.activationLag,
@@ -86,6 +86,7 @@ export function readCredential(
         settleMs: timing.settle ?? provider.block.settleMs,
         observeMs: timing.observe ?? provider.block.observeMs,
       },
+      tokenTtlMs: facts.tokenTtlMs,
       managedBy: facts.managedBy,
       webhook: facts.webhook,
       allowRequests: facts.allowRequests,
@@ -113,9 +114,6 @@ function choice(name: string, known: readonly string[]): string {
   if (meant !== undefined) return `did you mean ${JSON.stringify(meant)}?`;
   return known.length === 0 ? 'none is defined' : `known: ${known.join(', ')}`;
 }
-
-/** Providers that a later version has: a better answer than "unknown". */
-const plannedProviders = ['apigee'];
 
 interface ReadProvider {
   readonly name: string;
@@ -146,9 +144,7 @@ function readProvider(
   const known = `known: ${[...providerBlocks.keys()].join(', ')}`;
   const block = typeof name === 'string' ? providerBlocks.get(name) : undefined;
   if (typeof name !== 'string' || block === undefined) {
-    const isPlanned = typeof name === 'string' && plannedProviders.includes(name);
-    const what = name === undefined ? 'is missing' : isPlanned ? `${name} is not in this version` : 'is no provider';
-    findings.error(place, `${what}; ${known}`);
+    findings.error(place, `${name === undefined ? 'is missing' : 'is no provider'}; ${known}`);
     return undefined;
   }
   if (connection !== undefined && connection.provider !== name) {

@@ -76,6 +76,7 @@ export function pluginBlock(provider: Provider): ProviderBlock {
       providerGraceMs: capability.overlap === 'ours' ? null : (capability.providerGraceMs ?? 0),
       acceptsGap,
       keyTtlMs: capability.keyTtlMs ?? null,
+      tokenTtlMs: 0,
       propagationMs: capability.propagationMs,
       warnings: [],
     };

@@ -3,7 +3,8 @@ import type { DebtFacts } from '../../domain/record.js';
 import type { Output } from '../output.js';
 import { credentialOf } from '../credential.js';
 import { tellEntity } from '../entity.js';
-import { type Calling, callingAs, currentKey, type CurrentKey, listingOf, providerOf } from '../provider-calls.js';
+import { listKeys } from '../listed-keys.js';
+import { type Calling, callingAs, currentKey, type CurrentKey, providerOf } from '../provider-calls.js';
 import { compare, type ComparedKey, deleteRefusal } from '../reconcile.js';
 import { type Action, type Answer, asKeyturnError } from '../run.js';
 import { type Session, withSession } from '../session.js';
@@ -64,7 +65,11 @@ async function compared(calling: Calling, { opened, values }: CurrentKey): Promi
   const { credential } = calling;
   const operationId = `reconcile/${credential.credentialId}/${Date.now()}`;
   const context = await callingAs(calling, values, { operationId });
-  return compare(opened.record, await listingOf(calling, context));
+  const listing = await listKeys(calling, context);
+  return compare(
+    opened.record,
+    listing.map(({ shown }) => shown),
+  );
 }
 
 async function workflowVersion(
@@ -121,7 +126,7 @@ const outcomes = {
 /** Asks the record once more right before the bytes go out: in between somebody may have imported that key. */
 async function deleteAtProvider(
   calling: Calling,
-  { opened, values }: CurrentKey,
+  { values }: CurrentKey,
   keyId: DebtFacts['keyId'],
 ): Promise<'done' | 'absent'> {
   const { credential, vault } = calling;
@@ -129,12 +134,14 @@ async function deleteAtProvider(
   const context = await callingAs(calling, values, {
     operationId: `reconcile/${credentialId}/${Date.now()}`,
     beforeWrite: async () => {
-      const now = await currentKey(vault, credentialId);
-      refuse(credentialId, deleteRefusal(now.opened.record, keyId));
+      const { opened } = await currentKey(vault, credentialId);
+      refuse(credentialId, deleteRefusal(opened.record, keyId));
     },
   });
-  const ownId = opened.shelf.debts?.[keyId]?.reveal() ?? keyId;
-  return providerOf(credential).retire(context, ownId, 'destroy');
+  const provider = providerOf(credential);
+  if (!provider.capability(credential.settings).keyIdIsSecret) return provider.retire(context, keyId, 'destroy');
+  const listed = (await listKeys(calling, context)).find(({ shown }) => shown.keyId === keyId);
+  return listed === undefined ? 'absent' : provider.retire(context, listed.providerId, 'destroy');
 }
 
 function refuse(credentialId: string, because: string | null): void {
