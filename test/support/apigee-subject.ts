@@ -1,11 +1,12 @@
+/** The provider Apigee with a simulated organization, for the conformance kit. */
 import { createHash } from 'node:crypto';
-import { describe, it } from 'vitest';
 import { Secret } from '../../src/domain/secret.js';
 import { apigeeProvider } from '../../src/providers/apigee/provider.js';
+import type { ApigeeSettings } from '../../src/providers/apigee/settings.js';
 import type { Authorizer } from '../../src/providers/authorization.js';
 import {
-  describeProvider,
   startApigeeSimulator,
+  type ProviderUnderTest,
   type SystemUnderTest,
   type VendorAnswer,
 } from '../../src/testing/index.js';
@@ -53,23 +54,19 @@ async function startOrganization(dialect: Dialect): Promise<SystemUnderTest> {
   };
 }
 
-for (const dialect of ['x', 'edge'] as const) {
-  describeProvider(
-    `apigee ${dialect}`,
-    {
-      provider,
-      class: 'A',
-      timing: { settle: '30s', observe: '10m' },
-      answers: {
-        forbidden: envelope[dialect](403, 'access.denied', 'no permission'),
-        refused: envelope[dialect](
-          404,
-          'keymanagement.service.InvalidClientIdForGivenApp',
-          'Invalid consumer key for Given App',
-        ),
-      },
-      start: () => startOrganization(dialect),
+export function apigeeSubject(dialect: Dialect): ProviderUnderTest<ApigeeSettings> {
+  return {
+    provider,
+    class: 'A',
+    timing: { settle: '30s', observe: '10m' },
+    answers: {
+      forbidden: envelope[dialect](403, 'access.denied', 'no permission'),
+      refused: envelope[dialect](
+        404,
+        'keymanagement.service.InvalidClientIdForGivenApp',
+        'Invalid consumer key for Given App',
+      ),
     },
-    { describe, it },
-  );
+    start: () => startOrganization(dialect),
+  };
 }
