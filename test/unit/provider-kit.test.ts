@@ -5,6 +5,7 @@ import { provider as tiny } from '../../examples/plugin-tiny/index.js';
 import { ProviderFailure } from '../../src/domain/failure.js';
 import type { ProviderContext } from '../../src/providers/provider.js';
 import { describeProvider, type ProviderUnderTest } from '../../src/testing/index.js';
+import { mambuSubject } from '../support/mambu-subject.js';
 import { tinySubject } from '../support/tiny-subject.js';
 
 type Context = ProviderContext<{ readonly baseUrl: string; readonly account: string }>;
@@ -18,7 +19,7 @@ function declared<S>(subject: ProviderUnderTest<S>): ReadonlyMap<string, () => P
   return tests;
 }
 
-async function findingOf(subject: Subject, name: string): Promise<string> {
+async function findingOf<S>(subject: ProviderUnderTest<S>, name: string): Promise<string> {
   const run = declared(subject).get(name);
   if (!run) throw new Error(`the kit has no test ${name}`);
   return run().then(
@@ -183,6 +184,14 @@ test('there are tests for every class, and each class has its own', () => {
   expect(names('D')).not.toContain('takes a new key back that is refused for good');
   expect(names('E')).toContain('is refused without `acceptGap`, for there is no overlap');
 });
+
+test.each(['is refused without `acceptGap`, for there is no overlap', usual, lost])(
+  'a provider without any overlap, whose gap is accepted, has its own rules: %s',
+  async (name) => {
+    const more = { strategy: 'rotation', tenantGrace: '0s', acceptGap: true };
+    expect(await findingOf(mambuSubject('E', more, 0), name)).toBe('nothing was found');
+  },
+);
 
 test('without a test framework the kit says what it needs', () => {
   expect(() => describeProvider('x', tinySubject())).toThrow('pass those of your test framework');

@@ -46,8 +46,8 @@ export interface Bench extends Activities {
   work(): Promise<boolean>;
   /** Until all old keys and debts are gone. */
   settle(): Promise<void>;
-  /** From now on keyturn.yaml has no entry for the credential. */
-  removeFromConfig(): void;
+  /** Whether keyturn.yaml has an entry for the credential, from now on. */
+  setInConfig(isThere: boolean): void;
   close(): Promise<void>;
 }
 
@@ -224,8 +224,8 @@ class Installation implements Bench {
     }
   }
 
-  removeFromConfig(): void {
-    this.#config = { ...this.#config, credentials: new Map() };
+  setInConfig(isThere: boolean): void {
+    this.#config = { ...this.#config, credentials: new Map(isThere ? [[CREDENTIAL, this.credential]] : []) };
   }
 
   async close(): Promise<void> {

@@ -47,6 +47,7 @@ export const casesOfProving: readonly Case[] = [
   })),
   {
     name: 'takes one refusal of the new key for no verdict',
+    classes: ['A', 'B', 'C', 'D'],
     async run(trial) {
       refuseNewKey(trial, 1);
       published(await trial.bench.rotate());

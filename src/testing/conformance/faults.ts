@@ -16,7 +16,7 @@ export type Harm =
 export interface Fault {
   readonly on: Call;
   readonly harm: Harm;
-  /** How many requests it hits; default 1. */
+  /** How many calls it hits, each at its first request; default 1. */
   readonly times?: number;
 }
 

@@ -25,6 +25,7 @@ export interface Sent {
 interface Running {
   readonly call: Call;
   readonly kind: PreparedIntent['kind'] | null;
+  requests: number;
   writes: number;
 }
 
@@ -110,7 +111,7 @@ export class Watch {
 
   async #watched(call: Call, given: readonly unknown[], run: () => Promise<unknown>): Promise<unknown> {
     const kind = call === 'create' ? (given[1] as PreparedIntent).kind : null;
-    const running: Running = { call, kind, writes: 0 };
+    const running: Running = { call, kind, requests: 0, writes: 0 };
     const { credential } = given[0] as ProviderContext<unknown>;
     if (call === 'retire' && given[1] === credential.keyId)
       this.breaches.push('retire was asked to end the key it is called with');
@@ -149,7 +150,8 @@ export class Watch {
         if (!running) throw new Error('a request was sent by nobody');
         const { call, kind } = running;
         const { method, path, route, headers = {}, body, effect } = request;
-        const harm = this.#harmOf(call);
+        const harm = this.#harmOf(running);
+        running.requests += 1;
         if (effect === 'write') running.writes += 1;
         this.texts.push(`route: ${route}`, `headers: ${JSON.stringify(headers)}`);
         const bytes = [method, path, JSON.stringify(headers), body?.reveal() ?? ''].join('\n');
@@ -170,9 +172,9 @@ export class Watch {
     };
   }
 
-  #harmOf(call: Call): Harm | null {
+  #harmOf({ call, requests }: Running): Harm | null {
     const next = this.#faults.find(({ fault, left }) => fault.on === call && left > 0);
-    if (!next) return null;
+    if (!next || requests > 0) return null;
     next.left -= 1;
     return next.fault.harm;
   }

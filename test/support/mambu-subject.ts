@@ -1,9 +1,10 @@
+/** The provider Mambu with a simulated tenant, for the conformance kit. */
 import { createHash } from 'node:crypto';
-import { describe, it } from 'vitest';
 import { Secret } from '../../src/domain/secret.js';
 import { mambuProvider } from '../../src/providers/mambu/provider.js';
 import type { CredentialValues } from '../../src/providers/provider.js';
-import { describeProvider, startMambuSimulator, type SystemUnderTest } from '../../src/testing/index.js';
+import type { MambuSettings } from '../../src/providers/mambu/settings.js';
+import { startMambuSimulator, type ProviderUnderTest, type SystemUnderTest } from '../../src/testing/index.js';
 
 const sha256 = (value: string): string => createHash('sha256').update(value).digest('hex');
 
@@ -12,9 +13,11 @@ const answers = {
   forbidden: { status: 403, body: JSON.stringify({ errors: [{ errorCode: 15, errorReason: 'INVALID_PERMISSIONS' }] }) },
 };
 
+type More = Readonly<Record<string, unknown>>;
+
 /** A tenant with one API consumer, whose second key was made in the UI and is somebody else's. */
-async function startTenant(more: Readonly<Record<string, unknown>>): Promise<SystemUnderTest> {
-  const simulator = await startMambuSimulator();
+async function startTenant(more: More, graceMs: number | undefined): Promise<SystemUnderTest> {
+  const simulator = await startMambuSimulator({ tenant: graceMs === undefined ? {} : { graceMs } });
   const [seeded] = simulator.seeded;
   if (!seeded) throw new Error('the simulator has no consumer');
   simulator.createKey(seeded.consumerId);
@@ -39,14 +42,10 @@ async function startTenant(more: Readonly<Record<string, unknown>>): Promise<Sys
   };
 }
 
-describeProvider(
-  'mambu create-and-delete',
-  { provider, class: 'B', answers, start: () => startTenant({ strategy: 'create-and-delete' }) },
-  { describe, it },
-);
-
-describeProvider(
-  'mambu rotation',
-  { provider, class: 'D', answers, start: () => startTenant({ strategy: 'rotation', tenantGrace: '30m' }) },
-  { describe, it },
-);
+export function mambuSubject(
+  expected: ProviderUnderTest['class'],
+  more: More,
+  graceMs?: number,
+): ProviderUnderTest<MambuSettings> {
+  return { provider, class: expected, answers, start: () => startTenant(more, graceMs) };
+}
