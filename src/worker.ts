@@ -5,7 +5,7 @@ import { Client, ScheduleNotFoundError, WorkflowNotFoundError } from '@temporali
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/index.js';
 import type { ActivityDeps, ScheduleFacts } from './activities/deps.js';
-import { httpClient, liveConfig, openVault, providers, type Vault } from './compose.js';
+import { arazzoDeps, httpClient, liveConfig, openVault, providers, type Vault } from './compose.js';
 import type { Config } from './config.js';
 import { scheduleId, searchAttributes } from './contract.js';
 import { KeyturnError } from './domain/errors.js';
@@ -43,6 +43,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     lockout: vault.lockout,
     provider: providers(),
     http,
+    arazzo: arazzoDeps(vault),
     clock: Date,
     config: liveConfig(config, options.onConfigError ?? (() => undefined)),
     schedule: (credentialId) => scheduleFacts(client, credentialId),

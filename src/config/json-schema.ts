@@ -19,6 +19,7 @@ export function configJsonSchema(): object {
     webhooks: sections.webhooksSchema,
     connections: z.record(z.string(), z.union(connections)),
     policies: z.record(z.string(), sections.policySchema),
+    arazzo: sections.arazzoSchema,
     credentials: z.record(sections.idSchema, strictShape({ ...sections.credentialShape, ...blocks }).partial()),
   });
   return z.toJSONSchema(file.partial().required({ version: true }), {

@@ -40,7 +40,7 @@ function read(value: unknown, file: string, findings: Findings): Omit<Config, 'w
   const root = findings.read(mappingSchema, value ?? {}, []);
   if (root === undefined) return undefined;
   rejectPlanned(root, findings);
-  const { arazzo: _, plugins: __, ...known } = root;
+  const { plugins: _, ...known } = root;
   findings.read(sections.fileSchema, known, []);
   const section = <T>(schema: z.ZodType<T>, key: string): T | undefined =>
     findings.read(schema, root[key] ?? {}, [key]);
@@ -52,6 +52,7 @@ function read(value: unknown, file: string, findings: Findings): Omit<Config, 'w
   const worker = section(sections.workerSchema, 'worker');
   const lockout = section(sections.lockoutSchema, 'lockout');
   const webhooks = section(sections.webhooksSchema, 'webhooks');
+  const arazzo = section(sections.arazzoSchema, 'arazzo');
   const credentials = readCredentials(root, findings);
 
   if (server?.auth.kind === 'none' && !isLoopback(server.listen)) {
@@ -63,7 +64,7 @@ function read(value: unknown, file: string, findings: Findings): Omit<Config, 'w
   const webhookAuth = webhooks?.mambu?.auth ?? null;
   if (webhooks !== undefined) checkWebhooks(webhookAuth, credentials, findings);
   const checked = checkTogether(credentials, findings);
-  if (!temporal || !places || !server || !worker || !lockout) return undefined;
+  if (!temporal || !places || !server || !worker || !lockout || !arazzo) return undefined;
   const { address, namespace, taskQueue, searchAttributes } = temporal;
   return {
     file: resolve(file),
@@ -80,12 +81,13 @@ function read(value: unknown, file: string, findings: Findings): Omit<Config, 'w
     lockout,
     webhooks: { mambu: webhookAuth },
     credentials: new Map(checked.map((credential) => [credential.credentialId, credential])),
+    arazzo: { sources: new Map(Object.entries(arazzo.sources)) },
   };
 }
 
 /** Parts of the contract that a later version has: a better answer than "unknown key". */
 function rejectPlanned(root: Readonly<Record<string, unknown>>, findings: Findings): void {
-  for (const key of ['arazzo', 'plugins']) {
+  for (const key of ['plugins']) {
     if (root[key] !== undefined) findings.error([key], 'is not in this version: delete it');
   }
 }
