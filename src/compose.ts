@@ -1,7 +1,10 @@
 /** Puts an installation together from its configuration: store, custody, budget, providers. Used by worker, CLI and server only. */
 import { statSync } from 'node:fs';
+import type { ArazzoDeps } from './activities/deps.js';
 import { loadConfig, resolveSecret, type Config, type CredentialConfig } from './config.js';
+import { readDocument } from './config/document.js';
 import { createAccessLog, type AccessLog } from './custody/access.js';
+import { arazzoVault, type ArazzoVault } from './custody/arazzo-values.js';
 import type { Custody, Lockout } from './custody/custody.js';
 import { readKeyFile } from './custody/key-file.js';
 import { createLockout } from './custody/lockout.js';
@@ -10,8 +13,11 @@ import { openCustody } from './custody/open.js';
 import { createScrubber, type Scrubber } from './custody/scrub.js';
 import { KeyturnError } from './domain/errors.js';
 import { firstRecord } from './domain/imports.js';
+import type { SecretRef } from './domain/secret-ref.js';
+import type { Secret } from './domain/secret.js';
 import { apigeeProvider } from './providers/apigee/provider.js';
 import { createAuthorizer } from './providers/authorizer.js';
+import { guardedLookup } from './providers/guarded-lookup.js';
 import { createHttpClient, type HttpClient } from './providers/http.js';
 import { mambuProvider } from './providers/mambu/provider.js';
 import { importedPlugin } from './providers/plugin.js';
@@ -24,6 +30,7 @@ export interface Vault {
   readonly custody: Custody;
   readonly lockout: Lockout;
   readonly access: AccessLog;
+  readonly arazzo: ArazzoVault;
   readonly scrubber: Scrubber;
   close(): Promise<void>;
 }
@@ -35,7 +42,8 @@ export async function openVault(config: Config, scrubber: Scrubber = createScrub
   const custody = await openCustody({ store, keys, scrubber });
   const lockout = createLockout({ store, keys, clock: Date, limit: config.lockout.limit });
   const access = createAccessLog({ store, keys, clock: Date });
-  return { store, custody, lockout, access, scrubber, close: () => store.close() };
+  const arazzo = arazzoVault({ store, keys, custody });
+  return { store, custody, lockout, access, arazzo, scrubber, close: () => store.close() };
 }
 
 /** Null while the store is empty: asking does not give it an identity. */
@@ -86,8 +94,25 @@ export async function sealFirstKey(
   await custody.create(credentialId, { record, shelf: { versions: { '1': values }, intents: {} } });
 }
 
+const HTTP_TIMEOUT_MS = 15_000;
+
 export function httpClient(): HttpClient {
-  return createHttpClient({ httpTimeoutMs: 15_000 });
+  return createHttpClient({ httpTimeoutMs: HTTP_TIMEOUT_MS });
+}
+
+/** What runs of Arazzo documents work with: they call whatever a document names, but never the machine's own surroundings. */
+export function arazzoDeps({ arazzo, scrubber }: Vault): ArazzoDeps {
+  const secretOf = async (ref: SecretRef): Promise<Secret> => {
+    const secret = await resolveSecret(ref);
+    scrubber.add(secret);
+    return secret;
+  };
+  return {
+    vault: arazzo,
+    authorizer: createAuthorizer({ resolveSecret: secretOf, http: httpClient() }),
+    http: createHttpClient({ httpTimeoutMs: HTTP_TIMEOUT_MS, lookup: guardedLookup() }),
+    readYaml: readDocument,
+  };
 }
 
 /**

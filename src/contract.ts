@@ -6,6 +6,7 @@
 import type { RequestReason } from './domain/request.js';
 import type { RotationFinished } from './domain/state.js';
 
+export type * from './domain/arazzo.js';
 export type * from './domain/request.js';
 export type * from './domain/state.js';
 
@@ -17,6 +18,7 @@ export const workflowNames = {
   rotateCredential: 'rotateCredential',
   retrieveConfiguration: 'retrieveConfiguration',
   makeApiRequest: 'makeApiRequest',
+  runArazzo: 'runArazzo',
 } as const;
 
 export const signalNames = {
@@ -33,9 +35,11 @@ export const updateNames = {
   rollback: 'rollback',
   adopt: 'adopt',
   policyChanged: 'policyChanged',
+  /** Of `runArazzo`. */
+  resolveStep: 'resolveStep',
 } as const;
 
-export const queryNames = { credentialState: 'credentialState' } as const;
+export const queryNames = { credentialState: 'credentialState', arazzoState: 'arazzoState' } as const;
 
 export const searchAttributes = {
   KeyturnCredential: 'Keyword',

@@ -5,7 +5,7 @@ import { Client, ScheduleNotFoundError, WorkflowNotFoundError } from '@temporali
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/index.js';
 import type { ActivityDeps, ScheduleFacts } from './activities/deps.js';
-import { httpClient, liveConfig, openVault, providers, type Vault } from './compose.js';
+import { arazzoDeps, httpClient, liveConfig, openVault, providers, type Vault } from './compose.js';
 import type { Config } from './config.js';
 import { scheduleId, searchAttributes } from './contract.js';
 import { activitiesPerSecond } from './domain/capability.js';
@@ -45,6 +45,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     lockout: vault.lockout,
     provider,
     http,
+    arazzo: arazzoDeps(vault),
     clock: Date,
     config: liveConfig(config, options.onConfigError ?? (() => undefined)),
     schedule: (credentialId) => scheduleFacts(client, credentialId),

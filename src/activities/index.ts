@@ -1,6 +1,10 @@
 /** The activities of the worker, one file a step, from what they are given. */
 import { Context } from '@temporalio/activity';
 import type { CredentialActivities, RequestActivities } from './api.js';
+import type { ArazzoActivities } from './arazzo-api.js';
+import { arazzoPlan } from './arazzo-plan.js';
+import { ArazzoRuns } from './arazzo-run.js';
+import { arazzoEnter, arazzoFinish, arazzoForget, arazzoJudge, arazzoStep } from './arazzo-step.js';
 import type { ActivityDeps } from './deps.js';
 import { Engine } from './engine.js';
 import { equip } from './equip.js';
@@ -19,18 +23,19 @@ import { verify } from './verify.js';
 
 const HEARTBEAT_MS = 2_000;
 
-export function createActivities(deps: ActivityDeps): CredentialActivities & RequestActivities {
+export function createActivities(deps: ActivityDeps): CredentialActivities & RequestActivities & ArazzoActivities {
   const engine = new Engine(deps);
+  const runs = new ArazzoRuns(engine);
   /** Heartbeats while it runs, so that the loss of a worker is noticed in seconds; rebuilds every failure from an allow-list. */
-  const step =
-    <I, O>(run: (engine: Engine, input: I) => Promise<O>) =>
+  const watched =
+    <I, O>(run: (input: I) => Promise<O>) =>
     async (input: I): Promise<O> => {
       const context = Context.current();
       context.heartbeat();
       const startedAtMs = Date.now();
       const beat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
       try {
-        const output = await run(engine, input);
+        const output = await run(input);
         context.log.info('step done', {
           ...idsOf(input),
           step: context.info.activityType,
@@ -59,6 +64,8 @@ export function createActivities(deps: ActivityDeps): CredentialActivities & Req
         clearInterval(beat);
       }
     };
+  const step = <I, O>(run: (engine: Engine, input: I) => Promise<O>) => watched((input: I) => run(engine, input));
+  const ofRun = <I, O>(run: (runs: ArazzoRuns, input: I) => Promise<O>) => watched((input: I) => run(runs, input));
   return {
     load: step(load),
     plan: step(plan),
@@ -78,13 +85,20 @@ export function createActivities(deps: ActivityDeps): CredentialActivities & Req
     requestRotation: step(requestRotation),
     retrieveConfiguration: step(retrieveConfiguration),
     makeApiRequest: step(makeApiRequest),
+    arazzoPlan: ofRun(arazzoPlan),
+    arazzoStep: ofRun(arazzoStep),
+    arazzoJudge: ofRun(arazzoJudge),
+    arazzoEnter: ofRun(arazzoEnter),
+    arazzoFinish: ofRun(arazzoFinish),
+    arazzoForget: ofRun(arazzoForget),
   };
 }
 
 /** Ids of an input, for the log. */
 function idsOf(input: unknown): Record<string, unknown> {
-  const { credentialId, operationId, version } = input as Record<string, unknown>;
-  return { credentialId, ...(operationId ? { operationId } : {}), ...(version ? { version } : {}) };
+  const { credentialId, operationId, version, run, stepId } = input as Record<string, unknown>;
+  const ids = { credentialId, operationId, version, run, stepId };
+  return Object.fromEntries(Object.entries(ids).filter(([, id]) => id));
 }
 
 /** Where it happened, without the message, which could quote anything. */

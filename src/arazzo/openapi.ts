@@ -77,6 +77,17 @@ export function operationAt(source: string, description: Json, tokens: readonly 
   return operationOf(source, description, path, item, method);
 }
 
+/** An operation as the description has it, and the path item that it stands in. */
+export function definitionOf(
+  description: Json,
+  { path, method }: Pick<Operation, 'path' | 'method'>,
+): { readonly item: JsonObject; readonly operation: JsonObject } {
+  const value = pathsOf(description).find(([key]) => key === path)?.[1];
+  const item = value === undefined ? {} : dereferenced(description, value);
+  const operation = own(item, method.toLowerCase());
+  return { item, operation: operation !== undefined && isObject(operation) ? operation : {} };
+}
+
 /** Whether the data is an OpenAPI 3.x description. */
 export function isOpenApi(description: Json): boolean {
   const version = isObject(description) ? own(description, 'openapi') : undefined;
@@ -135,8 +146,8 @@ function pathsOf(description: Json): readonly [string, Json][] {
   return paths !== undefined && isObject(paths) ? Object.entries(paths) : [];
 }
 
-/** Follows `$ref` within the description. */
-function dereferenced(root: Json, value: Json): JsonObject {
+/** Follows `$ref` within the description. @throws ArazzoError syntax */
+export function dereferenced(root: Json, value: Json): JsonObject {
   let at: Json = value;
   for (let hops = 0; hops < 8; hops += 1) {
     if (!isObject(at)) return {};

@@ -8,8 +8,12 @@ import { contentTypeOf } from './payload.js';
 import { child, formatPointer } from './pointer.js';
 import type { Reader } from './problems.js';
 
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
 /** Checks what a step sends against what the operation takes. */
 export function checkCall(reader: Reader, workflow: Workflow, step: Step, operation: Operation): void {
+  if (!methods.includes(operation.method))
+    reader.problem(step.target.at, `the method ${operation.method} is not supported: ${methods.join(', ')} are`);
   const parameters = parametersOf(workflow, step);
   for (const parameter of [...step.parameters, ...workflow.parameters]) {
     if (parameter.in === undefined && step.parameters.includes(parameter))

@@ -10,11 +10,23 @@ export function checkFlow(reader: Reader, document: ArazzoDocument, workflow: Wo
   const steps = new Set(workflow.steps.map(({ stepId }) => stepId));
   for (const { text, at } of workflow.dependsOn) {
     if (!workflows.has(text)) reader.problem(at, unknownWorkflow(text));
+    else checkHandedOver(reader, document, workflow, text, at);
   }
   for (const { to, at } of actionsIn(workflow)) {
     if (to?.kind === 'step' && !steps.has(to.id))
       reader.problem([...at, 'stepId'], `the workflow ${workflow.workflowId} has no step ${quoted(to.id)}`);
-    if (to?.kind === 'workflow' && !workflows.has(to.id)) reader.problem([...at, 'workflowId'], unknownWorkflow(to.id));
+    if (to?.kind !== 'workflow') continue;
+    if (!workflows.has(to.id)) reader.problem([...at, 'workflowId'], unknownWorkflow(to.id));
+    else checkHandedOver(reader, document, workflow, to.id, [...at, 'workflowId']);
+  }
+}
+
+/** A workflow that is awaited, or gone to, gets the inputs that it declares from those of the same names. */
+function checkHandedOver(reader: Reader, document: ArazzoDocument, from: Workflow, id: string, at: Path): void {
+  const required = document.workflows.find(({ workflowId }) => workflowId === id)?.inputs?.required ?? [];
+  for (const name of required) {
+    if (!Object.hasOwn(from.inputs?.properties ?? {}, name))
+      reader.problem(at, `the workflow ${id} needs the input ${quoted(name)}, which ${from.workflowId} does not have`);
   }
 }
 

@@ -72,7 +72,11 @@ function description(document: ArazzoDocument, descriptions: ReadonlyMap<string,
   if (source === undefined) throw syntaxError(`${quoted(name)} is not among the source descriptions`);
   if (source.type === 'arazzo') throw syntaxError(`source ${name} is an Arazzo document: it has no operations`);
   const found = descriptions.get(name);
-  if (found === undefined) throw syntaxError(`the description of source ${name} was not given: --source ${name}=FILE`);
+  if (found === undefined) {
+    const isRemote = /^https?:/i.test(source.url);
+    const mend = isRemote ? `nothing is fetched: download ${source.url}, then --source` : '--source';
+    throw syntaxError(`the description of source ${name} was not given: ${mend} ${name}=FILE`);
+  }
   if (!isOpenApi(found)) throw syntaxError(`source ${name} is not an OpenAPI 3.0 or 3.1 description`);
   return found;
 }

@@ -1,30 +1,29 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { ArazzoDocument, Source, Step } from '../arazzo/document.js';
+import type { Source } from '../arazzo/document.js';
 import type { Json } from '../arazzo/json.js';
 import { measure } from '../arazzo/limits.js';
-import type { Operation } from '../arazzo/openapi.js';
 import { parseArazzo } from '../arazzo/parse.js';
+import { prepare, type Prepared } from '../arazzo/prepare.js';
 import { type Problem, problemText } from '../arazzo/problems.js';
-import { resolveArazzo } from '../arazzo/resolve.js';
 import { readDocument, type SourceDocument } from '../config/document.js';
 import { KeyturnError } from '../domain/errors.js';
 import type { Pair } from './definitions.js';
 
-export interface LoadedArazzo {
-  readonly document: ArazzoDocument;
-  readonly operations: ReadonlyMap<Step, Operation>;
+export interface LoadedArazzo extends Prepared {
+  /** The document as it stands in its file. */
+  readonly text: string;
 }
 
 /**
- * Reads a document and the descriptions of its sources from local files.
+ * Reads a document and the descriptions of its sources from local files, and checks everything that can be known without inputs.
  * @param sources names with files, before the urls of the document
  * @throws KeyturnError KT-INPUT with every mistake, KT-USAGE for a source that the document does not have
  */
 export async function loadArazzo(file: string, sources: readonly Pair[]): Promise<LoadedArazzo> {
-  const text = await readYaml(file);
-  const { document, problems } = parseArazzo(text.value);
-  if (document === undefined || problems.length > 0) throw refused(file, text, problems);
+  const read = await readYaml(file);
+  const { document, problems } = parseArazzo(read.value);
+  if (document === undefined || problems.length > 0) throw refused(file, read, problems);
   const given = new Map(sources);
   for (const name of given.keys()) {
     if (document.sources.some((source) => source.name === name)) continue;
@@ -38,9 +37,9 @@ export async function loadArazzo(file: string, sources: readonly Pair[]): Promis
     const description = await readDescription(path, given.has(source.name));
     if (description !== undefined) descriptions.set(source.name, description);
   }
-  const resolved = resolveArazzo(document, descriptions);
-  if (resolved.problems.length > 0) throw refused(file, text, resolved.problems);
-  return { document, operations: resolved.operations };
+  const { prepared, problems: further } = prepare(read.value, descriptions);
+  if (prepared === undefined) throw refused(file, read, further);
+  return { ...prepared, text: read.text };
 }
 
 /** Nothing is fetched: only a url that is a relative path is read. */
@@ -56,19 +55,19 @@ async function readDescription(file: string, isNamed: boolean): Promise<Json | u
   return measured.value;
 }
 
-async function readYaml(file: string): Promise<SourceDocument> {
+export async function readYaml(file: string): Promise<SourceDocument & { readonly text: string }> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     throw new KeyturnError('KT-INPUT', isAbsent ? `there is no ${file}` : `${file} cannot be read`);
   });
   const document = readDocument(text);
-  if (document.problems.length === 0) return document;
+  if (document.problems.length === 0) return { ...document, text };
   const lines = document.problems.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`);
   throw new KeyturnError('KT-INPUT', lines.join('\n'));
 }
 
 /** Each mistake with its line for the editor and its place for programs. */
-function refused(file: string, document: SourceDocument, problems: readonly Problem[]): KeyturnError {
+function refused(file: string, document: Pick<SourceDocument, 'locate'>, problems: readonly Problem[]): KeyturnError {
   const lines = problems.map((problem) => {
     const { line, column } = document.locate(problem.at);
     return { line, column, text: `${file}:${line}:${column}: ${problemText(problem)}` };

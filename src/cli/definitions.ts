@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../domain/duration.js';
+import type { ArazzoDecision } from '../domain/arazzo.js';
 import type { RequestReason } from '../domain/request.js';
 
 /**
@@ -47,6 +48,22 @@ export interface Commands {
     { readonly to: string; readonly consumerId: string; readonly header?: readonly Pair[]; readonly times: number }
   >;
   'arazzo-check': Command<readonly [file: string], { readonly source?: readonly Pair[] }>;
+  'arazzo-run': Command<
+    readonly [file: string],
+    {
+      readonly workflow: string;
+      readonly inputs?: string;
+      readonly source?: readonly Pair[];
+      readonly server?: readonly Pair[];
+      readonly secret?: readonly string[];
+      readonly wait?: true;
+      readonly timeout?: number;
+    }
+  >;
+  'arazzo-resolve': Command<
+    readonly [workflowId: string],
+    { readonly step: string; readonly decision: ArazzoDecision }
+  >;
 }
 
 interface Command<Args extends readonly unknown[], Flags> {
@@ -76,7 +93,14 @@ const id = ['<id>', 'credential of keyturn.yaml'] as const;
 const optionalId = ['[id]', 'credential of keyturn.yaml; default: all'] as const;
 const simulated = ['<provider>', 'what to imitate', ['mambu', 'apigee']] as const;
 const mambuOnly = ['<provider>', 'what to imitate', ['mambu']] as const;
+const arazzoFile = ['<file>', 'Arazzo 1.0 document, YAML or JSON'] as const;
+const arazzoGroup = 'run documents of the Arazzo Specification';
 const flag = (syntax: string, meaning: string): Option => new Option(syntax, meaning);
+const source = (): Option =>
+  flag(
+    '--source <name=file>',
+    'description of a source, may be repeated; default: its url beside the document',
+  ).argParser(pairs);
 const port = (syntax: string, meaning: string): Option => flag(syntax, meaning).argParser(wholeNumber(0, 65_535));
 const version = (syntax: string, meaning: string): Option =>
   flag(syntax, meaning).argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER));
@@ -212,14 +236,38 @@ export const definitions: readonly Definition[] = [
   },
   {
     name: 'arazzo-check',
-    words: ['arazzo', 'run documents of the Arazzo Specification', 'check'],
+    words: ['arazzo', arazzoGroup, 'check'],
     summary: 'say everything that is wrong with an Arazzo document; sends nothing',
-    args: [['<file>', 'Arazzo 1.0 document, YAML or JSON']],
+    args: [arazzoFile],
+    flags: [source()],
+  },
+  {
+    name: 'arazzo-run',
+    words: ['arazzo', arazzoGroup, 'run'],
+    summary: 'run a workflow of an Arazzo document durably; secrets are sealed before it starts',
+    args: [arazzoFile],
     flags: [
-      flag(
-        '--source <name=file>',
-        'description of a source, may be repeated; default: its url beside the document',
-      ).argParser(pairs),
+      flag('--workflow <id>', 'workflow of the document').makeOptionMandatory(),
+      flag('--inputs <file>', 'JSON object with its inputs, - for stdin; default: none'),
+      source(),
+      flag('--server <name=url>', 'base URL of a source, may be repeated; default: arazzo.sources').argParser(pairs),
+      flag('--secret <name>', 'an input to seal beside those that are known as secrets, may be repeated').argParser(
+        texts,
+      ),
+      flag('--wait', 'wait for the outcome'),
+      flag('--timeout <duration>', 'with --wait: how long, for example 10m').argParser(duration),
+    ],
+  },
+  {
+    name: 'arazzo-resolve',
+    words: ['arazzo', arazzoGroup, 'resolve'],
+    summary: 'decide about a step whose outcome is unknown',
+    args: [['<workflow-id>', 'of the run, as `arazzo run` has printed it']],
+    flags: [
+      flag('--step <id>', 'step that waits').makeOptionMandatory(),
+      flag('--decision <decision>', 'send it again, count it as done, or end the run')
+        .choices(['retry', 'skip', 'abort'])
+        .makeOptionMandatory(),
     ],
   },
 ];

@@ -26,5 +26,7 @@ export const loaders: Loaders = {
   resume: () => import('./commands/resume.js'),
   rollback: () => import('./commands/rollback.js'),
   'arazzo-check': () => import('./commands/arazzo-check.js'),
+  'arazzo-run': () => import('./commands/arazzo-run.js'),
+  'arazzo-resolve': () => import('./commands/arazzo-resolve.js'),
   ack: () => import('./commands/ack.js'),
 };

@@ -24,6 +24,7 @@ export function configJsonSchema(): object {
     connections: z.record(z.string(), z.union([...connections, plugged])),
     policies: z.record(z.string(), sections.policySchema),
     plugins: pluginsSchema,
+    arazzo: sections.arazzoSchema,
     credentials: z.record(
       sections.idSchema,
       strictShape({ ...sections.credentialShape, ...blocks, settings }).partial(),

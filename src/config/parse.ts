@@ -47,9 +47,7 @@ function read(
 ): Omit<Config, 'warnings'> | undefined {
   const root = findings.read(mappingSchema, value ?? {}, []);
   if (root === undefined) return undefined;
-  rejectPlanned(root, findings);
-  const { arazzo: _, ...known } = root;
-  findings.read(sections.fileSchema, known, []);
+  findings.read(sections.fileSchema, root, []);
   const section = <T>(schema: z.ZodType<T>, key: string): T | undefined =>
     findings.read(schema, root[key] ?? {}, [key]);
 
@@ -60,6 +58,7 @@ function read(
   const worker = section(sections.workerSchema, 'worker');
   const lockout = section(sections.lockoutSchema, 'lockout');
   const webhooks = section(sections.webhooksSchema, 'webhooks');
+  const arazzo = section(sections.arazzoSchema, 'arazzo');
   const credentials = readCredentials(root, readPlugins(root.plugins, plugins, findings), findings);
 
   if (server?.auth.kind === 'none' && !isLoopback(server.listen)) {
@@ -71,7 +70,7 @@ function read(
   const webhookAuth = webhooks?.mambu?.auth ?? null;
   if (webhooks !== undefined) checkWebhooks(webhookAuth, credentials, findings);
   const checked = checkTogether(credentials, findings);
-  if (!temporal || !places || !server || !worker || !lockout) return undefined;
+  if (!temporal || !places || !server || !worker || !lockout || !arazzo) return undefined;
   const { address, namespace, taskQueue, searchAttributes } = temporal;
   return {
     file: resolve(file),
@@ -88,14 +87,8 @@ function read(
     lockout,
     webhooks: { mambu: webhookAuth },
     credentials: new Map(checked.map((credential) => [credential.credentialId, credential])),
+    arazzo: { sources: new Map(Object.entries(arazzo.sources)) },
   };
-}
-
-/** Parts of the contract that a later version has: a better answer than "unknown key". */
-function rejectPlanned(root: Readonly<Record<string, unknown>>, findings: Findings): void {
-  for (const key of ['arazzo']) {
-    if (root[key] !== undefined) findings.error([key], 'is not in this version: delete it');
-  }
 }
 
 const plannedStores = ['postgres', 'vault', 'aws-secrets-manager', 'gcp-secret-manager', 'kubernetes'];

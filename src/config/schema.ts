@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { CronError, parseCron, timezoneProblem } from '../domain/cron.js';
-import { durationSchema, secretRefSchema, strictShape } from '../providers/schemas.js';
+import { isRefusedHost } from '../domain/addresses.js';
+import { authorizationSchema, sendsInClear } from '../providers/authorization-schema.js';
+import { isPlainAndRemote } from '../providers/base-url.js';
+import { baseUrlSchema, durationSchema, secretRefSchema, strictShape } from '../providers/schemas.js';
 import type { Endpoint, ScheduleSpec, ServerAuth, WebhookAuth } from './types.js';
 
 /** The sections of keyturn.yaml, one schema each: they are read one by one, so that a mistake in one hides none in another. */
@@ -154,6 +157,30 @@ export const credentialShape = {
   labels: z.record(z.string(), z.string()).default({}),
 };
 
+const inClear = 'http: is for loopback addresses only; write `insecure: true` to send in clear all the same';
+
+const arazzoSourceSchema = strictShape({
+  url: baseUrlSchema.refine((url) => !URL.canParse(url) || !isRefusedHost(new URL(url).hostname), {
+    error: 'is a link-local or metadata address, which is never called',
+  }),
+  auth: authorizationSchema.default({ kind: 'none' }),
+  insecure: z.boolean().default(false),
+}).superRefine(({ url, auth, insecure }, context) => {
+  if (insecure) return;
+  if (isPlainAndRemote(url)) context.addIssue({ code: 'custom', path: ['url'], message: inClear });
+  if (sendsInClear(auth)) context.addIssue({ code: 'custom', path: ['auth', 'tokenUrl'], message: inClear });
+});
+
+/** Sources of Arazzo documents by their names there, as expressions can name them. */
+export const arazzoSchema = strictShape({
+  sources: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9_-]+$/, { error: 'the name of a source has letters, digits, _ and - only' }),
+      arazzoSourceSchema,
+    )
+    .default({}),
+});
+
 /** What stands at the top of the file; the sections are read by their own schemas. */
 export const fileSchema = strictShape({
   version: z.literal(1, { error: 'must be 1' }),
@@ -169,4 +196,5 @@ export const fileSchema = strictShape({
   policies: z.unknown().optional(),
   plugins: z.unknown().optional(),
   credentials: z.unknown().optional(),
+  arazzo: z.unknown().optional(),
 });

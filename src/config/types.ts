@@ -1,3 +1,4 @@
+import type { Authorization } from '../providers/authorization.js';
 import type { RotationPolicy, Timing } from '../domain/record.js';
 import type { SecretRef } from '../domain/secret-ref.js';
 
@@ -27,8 +28,17 @@ export interface Config {
   readonly webhooks: { readonly mambu: WebhookAuth | null };
   /** By id, in the order of the file. */
   readonly credentials: ReadonlyMap<string, CredentialConfig>;
+  /** By their names in Arazzo documents. */
+  readonly arazzo: { readonly sources: ReadonlyMap<string, ArazzoSource> };
   /** What is allowed and probably not meant. */
   readonly warnings: readonly ConfigIssue[];
+}
+
+/** Where the requests of an Arazzo source go, and how they prove who sends them. */
+export interface ArazzoSource {
+  /** Normalised, without a slash at its end. */
+  readonly url: string;
+  readonly auth: Authorization;
 }
 
 export interface Endpoint {

@@ -21,6 +21,11 @@ export function lateNames(credentialId: string, operationId: string): string {
   return `late/${checkedId(credentialId)}/${hashOf(operationId)}/`;
 }
 
+/** Prefix of the parts of the document that an Arazzo run works by. */
+export function arazzoNames(runId: string): string {
+  return `arazzo/${hashOf(runId)}/`;
+}
+
 /**
  * One account a tenant and egress, however its base URL is written: case, default port, trailing slashes and dots do not make another.
  * Whoever is taken for the same by mistake shares a budget, which errs on the safe side.

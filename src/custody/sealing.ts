@@ -20,7 +20,7 @@ export interface SealingKeys {
   readonly byKid: ReadonlyMap<string, KeyObject>;
 }
 
-export type Purpose = 'installation' | 'record' | 'late' | 'lockout' | 'access';
+export type Purpose = 'installation' | 'record' | 'late' | 'lockout' | 'access' | 'arazzo';
 
 /** What a sealed object is. */
 export interface Label {
@@ -38,7 +38,7 @@ export interface Unsealed {
 
 const envelopeSchema = z.strictObject({
   format: z.literal(FORMAT),
-  purpose: z.enum(['installation', 'record', 'late', 'lockout', 'access']),
+  purpose: z.enum(['installation', 'record', 'late', 'lockout', 'access', 'arazzo']),
   store: z.string(),
   name: z.string(),
   seq: z.int().positive(),

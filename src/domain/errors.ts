@@ -172,6 +172,31 @@ export const errorTable = {
     hint: 'Put the credential back into keyturn.yaml, or close it with `keyturn apply --prune`.',
   },
   'KT-PAUSED': { exit: 5, retryable: false, hint: '`keyturn resume ID`.' },
+  'KT-ARAZZO-DOCUMENT': {
+    exit: 2,
+    retryable: false,
+    hint: 'Mend the named places; `keyturn arazzo check FILE` lists everything. Nothing was sent.',
+  },
+  'KT-ARAZZO-SECRET': {
+    exit: 2,
+    retryable: false,
+    hint: 'Revoke a value that came in clear, and start runs with `keyturn arazzo run`, which seals secrets. Nothing was sent.',
+  },
+  'KT-ARAZZO-STEP': {
+    exit: 1,
+    retryable: false,
+    hint: 'See what the steps before it did, undo it or finish by hand, and start a new run with a mended document or input.',
+  },
+  'KT-ARAZZO-LIMIT': {
+    exit: 1,
+    retryable: false,
+    hint: 'The run would need more than a run may use: fewer steps, or smaller outputs.',
+  },
+  'KT-ARAZZO-UNKNOWN': {
+    exit: 3,
+    retryable: false,
+    hint: 'Find out at the API whether the request was executed, then `keyturn arazzo resolve WORKFLOW-ID --step S --decision retry|skip|abort`.',
+  },
   'KT-INTERRUPTED': {
     exit: 130,
     retryable: true,

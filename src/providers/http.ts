@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { Client, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { ProviderFailure } from '../domain/failure.js';
 import { isLoopback } from './base-url.js';
@@ -11,6 +12,8 @@ export interface HttpClientOptions {
   readonly connectTimeoutMs?: number;
   /** For the whole exchange, from the call of `send` to the last byte of the answer. */
   readonly httpTimeoutMs: number;
+  /** Resolves names; default: the system's way. Behind a proxy it is the proxy that resolves. */
+  readonly lookup?: LookupFunction;
 }
 
 export interface SendOptions {
@@ -32,14 +35,14 @@ export interface HttpClient {
  * HTTP for providers. Proxies come from HTTP_PROXY, HTTPS_PROXY and NO_PROXY, but never for a loopback address; more authorities from
  * NODE_EXTRA_CA_CERTS.
  */
-export function createHttpClient({ connectTimeoutMs = 5_000, httpTimeoutMs }: HttpClientOptions): HttpClient {
+export function createHttpClient({ connectTimeoutMs = 5_000, httpTimeoutMs, lookup }: HttpClientOptions): HttpClient {
   return {
     async send(baseUrl, request, { signal, httpTimeoutMs: totalTimeoutMs = httpTimeoutMs } = {}) {
       const url = new URL(baseUrl);
       const limits = { connectTimeoutMs, totalTimeoutMs, maxBodyBytes: MAX_BODY_BYTES };
       try {
         const options = dispatched(url, request, totalTimeoutMs);
-        const dispatcher = dispatcherFor(url, connectTimeoutMs);
+        const dispatcher = dispatcherFor(url, { timeout: connectTimeoutMs, ...(lookup ? { lookup } : {}) });
         const exchanged = exchange(dispatcher, options, limits, signal, request.effect === 'read');
         return answerOf(await exchanged.finally(() => dispatcher.destroy(() => undefined)));
       } catch (error) {
@@ -54,10 +57,10 @@ export function createHttpClient({ connectTimeoutMs = 5_000, httpTimeoutMs }: Ht
  * closing of it would end with an unknown outcome for no reason. And undici repeats a connection attempt that a proxy ended, without pause and for
  * as long as its request lives: so a failed attempt is made known here as `connectionError`, and everything is destroyed after the exchange.
  */
-function dispatcherFor(url: URL, timeout: number): Dispatcher {
+function dispatcherFor(url: URL, connect: { readonly timeout: number; readonly lookup?: LookupFunction }): Dispatcher {
   const factory = (origin: string | URL, options: object): Dispatcher =>
     new Client(origin, options).on('connectionError', (...details) => dispatcher.emit('connectionError', ...details));
-  const settings = { pipelining: 0, allowH2: false, connect: { timeout }, factory };
+  const settings = { pipelining: 0, allowH2: false, connect, factory };
   const dispatcher = proxyFromEnvironment(isLoopback(url) ? { ...settings, noProxy: '*' } : settings);
   return dispatcher;
 }

@@ -1,5 +1,6 @@
 import { proxyActivities, type ActivityInterfaceFor, type ActivityOptions } from '@temporalio/workflow';
 import type { CredentialActivities, RequestActivities } from '../activities/api.js';
+import type { ArazzoActivities } from '../activities/arazzo-api.js';
 
 /** A worker that dies is noticed by the missing heartbeat (sent every 2 s), long before the time-out of the step. */
 const bounds = {
@@ -28,4 +29,20 @@ export function requests(summary: string): ActivityInterfaceFor<RequestActivitie
 /** A consumer's call is the caller's to repeat: a write must not be sent twice on keyturn's own account. */
 export function calls(summary: string): ActivityInterfaceFor<RequestActivities> {
   return proxyActivities<RequestActivities>({ ...bounds, summary, retry: { maximumAttempts: 1 } });
+}
+
+/** A run waits for a worker for as long as it takes: an attempt that never began has sent nothing. */
+const runBounds = {
+  startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '6 seconds',
+} as const satisfies ActivityOptions;
+
+/** Of an Arazzo run, what sends nothing or only reads: a lost worker's attempt is repeated. */
+export function arazzo(summary: string): ActivityInterfaceFor<ArazzoActivities> {
+  return proxyActivities<ArazzoActivities>({ ...runBounds, summary, retry: { ...shortRetries, maximumAttempts: 3 } });
+}
+
+/** A step that writes: what became of it is unknown when its worker is lost, and only the document or an operator may repeat it. */
+export function arazzoOnce(summary: string): ActivityInterfaceFor<ArazzoActivities> {
+  return proxyActivities<ArazzoActivities>({ ...runBounds, summary, retry: { maximumAttempts: 1 } });
 }

@@ -9,7 +9,7 @@ import { DefaultLogger } from '@temporalio/worker';
 import { stringify } from 'yaml';
 import type { CredentialActivities, StepFailureDetails } from '../../activities/api.js';
 import { createActivities } from '../../activities/index.js';
-import { openVault, sealFirstKey, type Vault } from '../../compose.js';
+import { arazzoDeps, openVault, sealFirstKey, type Vault } from '../../compose.js';
 import { parseConfig, type Config, type CredentialConfig } from '../../config.js';
 import type { Opened } from '../../custody/custody.js';
 import { createKeyFile } from '../../custody/key-file.js';
@@ -118,6 +118,7 @@ class Installation implements Bench {
       config: () => Promise.resolve(this.#config),
       provider: () => this.provider,
       http: this.#http,
+      arazzo: arazzoDeps(vault),
       clock: { now: () => this.now() },
       schedule: () => Promise.resolve({ nextMs: null, unservedMs: null }),
       searchAttributes: () => Promise.resolve([]),
