@@ -1,9 +1,8 @@
 /** Brings Temporal in line with keyturn.yaml: Schedules, the workflows of credentials, and what became of those that are gone from the file. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyturnClient, RunningEntity } from './client.js';
-import { providers, type Vault } from './compose.js';
+import { knownInstallationId, providers, type Vault } from './compose.js';
 import type { Config } from './config.js';
-import { INSTALLATION } from './custody/names.js';
 import { KeyturnError } from './domain/errors.js';
 import { iso } from './domain/instant.js';
 import { previousOf, type CredentialRecord, type ProviderIdentity } from './domain/record.js';
@@ -73,9 +72,8 @@ async function recordsOf({ custody }: ApplyParts['vault']): Promise<Records> {
 }
 
 /** A dry run on an empty store does not give it its identity: nothing there can be of this installation. */
-async function installationIdOf({ custody, store }: ApplyParts['vault'], dryRun: boolean): Promise<string> {
-  if (dryRun && (await store.read(INSTALLATION)) === undefined) return 'to be made';
-  return custody.installationId();
+async function installationIdOf(vault: ApplyParts['vault'], dryRun: boolean): Promise<string> {
+  return dryRun ? ((await knownInstallationId(vault)) ?? 'to be made') : vault.custody.installationId();
 }
 
 /** Old keys are revoked where the configuration says: it must not move away from under them. */

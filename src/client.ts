@@ -3,14 +3,11 @@ import { randomUUID } from 'node:crypto';
 import {
   Client,
   Connection,
-  QueryRejectedError,
   WithStartWorkflowOperation,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
   isGrpcServiceError,
   type ConnectionOptions,
 } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import { awayAsNull, foreign, notFoundAsNull, translated } from './client-errors.js';
 import {
   TASK_QUEUE,
   credentialWorkflowId,
@@ -26,12 +23,17 @@ import {
   type RotationFinished,
   type RotationRequest,
 } from './contract.js';
-import { KeyturnError, isErrorCode } from './domain/errors.js';
+import { KeyturnError } from './domain/errors.js';
 
 export interface KeyturnClientOptions {
   readonly connection: ConnectionOptions;
   readonly namespace: string;
   readonly taskQueue?: string;
+  /**
+   * Of the store that this caller works with: nothing is asked of or sent to the workflow of another installation. Null: the store is empty,
+   * no workflow can be its own. Without it nothing is compared.
+   */
+  readonly installationId?: string | null;
 }
 
 export interface RunningEntity {
@@ -43,6 +45,7 @@ export interface RunningEntity {
 /** How long a query or update may wait for a worker. */
 const ANSWER_WITHIN_MS = 10_000;
 const WORKER_SHOWS_WITHIN_MS = 3_000;
+const OWN_FOR_MS = 10_000;
 /** How often a wait looks, at first and in the end. */
 const POLL_MS = 100;
 const MAX_POLL_MS = 2_000;
@@ -54,10 +57,13 @@ export function newRequestId(): string {
 
 export class KeyturnClient {
   private readonly underWay = new Set<Promise<unknown>>();
+  /** Until when a workflow counts as this installation's without being asked again. */
+  private readonly own = new Map<string, number>();
 
   private constructor(
     readonly temporal: Client,
     readonly taskQueue: string,
+    private readonly installationId: string | null | undefined,
   ) {}
 
   /** @throws KeyturnError KT-TEMPORAL-UNREACHABLE, KT-TEMPORAL-NAMESPACE */
@@ -87,11 +93,12 @@ export class KeyturnClient {
     }
     // The last words of an entity that was closed or terminated are not the state of the credential.
     const workflow = { queryRejectCondition: 'NOT_OPEN' } as const;
-    return new KeyturnClient(new Client({ connection, namespace, workflow }), taskQueue);
+    return new KeyturnClient(new Client({ connection, namespace, workflow }), taskQueue, options.installationId);
   }
 
-  /** @throws KeyturnError KT-NOT-RUNNING, KT-NO-WORKER, KT-TEMPORAL-UNREACHABLE */
+  /** @throws KeyturnError KT-NOT-RUNNING, KT-NO-WORKER, KT-STORE-FOREIGN, KT-TEMPORAL-UNREACHABLE */
   async state(credentialId: string): Promise<CredentialState> {
+    await this.refuseForeign(credentialId);
     return this.asked(credentialId, () => this.handle(credentialId).query<CredentialState>(queryNames.credentialState));
   }
 
@@ -99,18 +106,28 @@ export class KeyturnClient {
   async entity(credentialId: string): Promise<RunningEntity | null> {
     const found = await this.asked(credentialId, () => this.handle(credentialId).describe().catch(notFoundAsNull));
     if (found?.status.name !== 'RUNNING') return null;
-    const { installationId } = found.memo ?? {};
-    return { taskQueue: found.taskQueue, installationId: typeof installationId === 'string' ? installationId : null };
+    return { taskQueue: found.taskQueue, installationId: ownerIn(found.memo) };
   }
 
-  /** Ids of the credentials whose entities run on this task queue, as Temporal's visibility knows them: up to a second late. */
+  /** Two installations may share a namespace: the entity's memo names its own. @throws KeyturnError KT-STORE-FOREIGN */
+  private async refuseForeign(credentialId: string): Promise<void> {
+    if (this.installationId === undefined || (this.own.get(credentialId) ?? 0) > Date.now()) return;
+    const owner = (await this.entity(credentialId))?.installationId ?? null;
+    if (owner === null) return;
+    if (owner !== this.installationId) throw foreign(credentialId, owner, this.installationId);
+    this.own.set(credentialId, Date.now() + OWN_FOR_MS);
+  }
+
+  /** Ids of the credentials of this installation whose entities run on this task queue, as Temporal's visibility knows them: up to a second late. */
   async runningCredentials(): Promise<readonly string[]> {
     const prefix = credentialWorkflowId('');
     const query = `WorkflowType = '${workflowNames.credential}' AND ExecutionStatus = 'Running' AND TaskQueue = ${JSON.stringify(this.taskQueue)}`;
     return this.asked('all credentials', async () => {
       const ids: string[] = [];
-      for await (const { workflowId } of this.temporal.workflow.list({ query })) {
-        if (workflowId.startsWith(prefix)) ids.push(workflowId.slice(prefix.length));
+      for await (const { workflowId, memo } of this.temporal.workflow.list({ query })) {
+        const owner = ownerIn(memo);
+        const isForeign = this.installationId !== undefined && owner !== null && owner !== this.installationId;
+        if (workflowId.startsWith(prefix) && !isForeign) ids.push(workflowId.slice(prefix.length));
       }
       return ids.toSorted();
     });
@@ -118,14 +135,13 @@ export class KeyturnClient {
 
   /**
    * Starts the entity if it does not run. Resolves with whether it had to be started.
-   * @param installationId is kept in the entity's memo, so that another installation leaves it alone
+   * @param installationId is kept in the entity's memo, so that another installation leaves it alone; default: that of the client
    */
-  async ensureStarted(credentialId: string, installationId?: string): Promise<boolean> {
+  async ensureStarted(credentialId: string, installationId = this.installationId): Promise<boolean> {
     if ((await this.entity(credentialId)) !== null) return false;
     await this.asked(credentialId, () =>
       this.temporal.workflow.start(workflowNames.credential, {
-        ...this.startOptions(credentialId),
-        ...(installationId === undefined ? {} : { memo: { installationId } }),
+        ...this.startOptions(credentialId, installationId),
         workflowIdConflictPolicy: 'USE_EXISTING',
       }),
     );
@@ -134,11 +150,13 @@ export class KeyturnClient {
 
   /** Asks the entity to finish what it has in hand and to close; the record keeps the facts. */
   async closeEntity(credentialId: string): Promise<void> {
+    await this.refuseForeign(credentialId);
     await this.asked(credentialId, () => this.handle(credentialId).cancel());
   }
 
   /** signalWithStart: accepted once Temporal has it, whether or not a worker runs. */
   async requestRotation(credentialId: string, request: RotationRequest): Promise<{ workflowId: string }> {
+    await this.refuseForeign(credentialId);
     await this.asked(credentialId, () =>
       this.temporal.workflow.signalWithStart(workflowNames.credential, {
         ...this.startOptions(credentialId),
@@ -153,13 +171,14 @@ export class KeyturnClient {
   /**
    * Update, with start: answers with the place in the queue. Nothing is sent where no worker polls: Temporal would keep the request and the
    * rotation would happen later, although this call has failed.
-   * @throws KeyturnError KT-NO-WORKER
+   * @throws KeyturnError KT-NO-WORKER, KT-STORE-FOREIGN
    */
   async rotateNow(
     credentialId: string,
     request: Omit<RotationRequest, 'requestId'> & { readonly requestId?: string },
   ): Promise<RotateNowResult> {
     const full: RotationRequest = { ...request, requestId: request.requestId ?? newRequestId() };
+    await this.refuseForeign(credentialId);
     if (!(await this.hasWorkerWithin(WORKER_SHOWS_WITHIN_MS))) {
       throw new KeyturnError('KT-NO-WORKER', `no worker polls task queue ${this.taskQueue}: nothing was asked for`);
     }
@@ -191,6 +210,7 @@ export class KeyturnClient {
     await this.update(credentialId, updateNames.policyChanged);
   }
   async acknowledge(credentialId: string, consumer: string, version: number): Promise<void> {
+    await this.refuseForeign(credentialId);
     await this.asked(credentialId, () =>
       this.handle(credentialId).signal(signalNames.acknowledgeVersion, { consumer, version }),
     );
@@ -231,13 +251,18 @@ export class KeyturnClient {
     return this.temporal.workflow.getHandle(credentialWorkflowId(credentialId));
   }
 
-  private startOptions(credentialId: string): {
+  private startOptions(
+    credentialId: string,
+    installationId = this.installationId,
+  ): {
+    memo?: { installationId: string };
     workflowId: string;
     taskQueue: string;
     args: [{ credentialId: string }];
     staticSummary: string;
   } {
     return {
+      ...(installationId ? { memo: { installationId } } : {}),
       workflowId: credentialWorkflowId(credentialId),
       taskQueue: this.taskQueue,
       args: [{ credentialId }],
@@ -246,6 +271,7 @@ export class KeyturnClient {
   }
 
   private async update<R>(credentialId: string, name: string, input?: object): Promise<R> {
+    await this.refuseForeign(credentialId);
     return this.asked(credentialId, () =>
       this.handle(credentialId).executeUpdate<R, [object]>(name, { args: [input ?? {}] }),
     );
@@ -288,46 +314,12 @@ export class KeyturnClient {
   }
 }
 
-function notFoundAsNull(error: unknown): null {
-  if (error instanceof WorkflowNotFoundError) return null;
-  throw error;
+function ownerIn(memo: Record<string, unknown> | undefined): string | null {
+  const { installationId } = memo ?? {};
+  return typeof installationId === 'string' ? installationId : null;
 }
 
 function pendingIn({ credentialId, current, attention }: CredentialState, requestId: string): RotationFinished {
   const { version = null, keyId = null, publishedAt = null } = current ?? {};
   return { requestId, outcome: 'pending', credentialId, version, keyId, publishedAt, attention };
-}
-
-/** @throws what waiting does not mend */
-function awayAsNull(error: unknown): null {
-  if (error instanceof KeyturnError && (error.code === 'KT-NO-WORKER' || error.code === 'KT-TEMPORAL-UNREACHABLE')) {
-    return null;
-  }
-  throw error;
-}
-
-/** gRPC codes: 4 deadline exceeded, 5 not found, 14 unavailable. */
-function translated(error: unknown, credentialId: string, taskQueue: string): unknown {
-  if (error instanceof KeyturnError) return error;
-  if (error instanceof WorkflowNotFoundError || error instanceof QueryRejectedError)
-    return new KeyturnError('KT-NOT-RUNNING', `the workflow of ${credentialId} is not running`);
-  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
-    const { type, message } = error.cause;
-    return new KeyturnError(type && isErrorCode(type) ? type : 'KT-INPUT', message);
-  }
-  const grpc = isGrpcServiceError(error)
-    ? error
-    : error instanceof Error && isGrpcServiceError(error.cause)
-      ? error.cause
-      : null;
-  if (grpc?.code === 5) return new KeyturnError('KT-NOT-RUNNING', `the workflow of ${credentialId} is not running`);
-  const late =
-    grpc?.code === 4 ||
-    grpc?.code === 1 ||
-    // 9, failed precondition: the server knows of no poller.
-    grpc?.code === 9 ||
-    (error instanceof Error && /deadline|workflow task/i.test(error.message));
-  if (late) return new KeyturnError('KT-NO-WORKER', `no worker answers on task queue ${taskQueue}`);
-  if (grpc) return new KeyturnError('KT-TEMPORAL-UNREACHABLE', 'Temporal does not answer');
-  return error;
 }

@@ -5,6 +5,7 @@ import { createAccessLog, type AccessLog } from './custody/access.js';
 import type { Custody, Lockout } from './custody/custody.js';
 import { readKeyFile } from './custody/key-file.js';
 import { createLockout } from './custody/lockout.js';
+import { INSTALLATION } from './custody/names.js';
 import { openCustody } from './custody/open.js';
 import { createScrubber, type Scrubber } from './custody/scrub.js';
 import { KeyturnError } from './domain/errors.js';
@@ -35,6 +36,14 @@ export async function openVault(config: Config, scrubber: Scrubber = createScrub
   const lockout = createLockout({ store, keys, clock: Date, limit: config.lockout.limit });
   const access = createAccessLog({ store, keys, clock: Date });
   return { store, custody, lockout, access, scrubber, close: () => store.close() };
+}
+
+/** Null while the store is empty: asking does not give it an identity. */
+export async function knownInstallationId({
+  store,
+  custody,
+}: Pick<Vault, 'store' | 'custody'>): Promise<string | null> {
+  return (await store.read(INSTALLATION)) === undefined ? null : custody.installationId();
 }
 
 /** Providers by the name that the configuration uses, plug-ins by that of their package. */

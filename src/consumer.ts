@@ -8,7 +8,7 @@
  * Ask `resolveCredential` again before each piece of work instead of keeping what it gave: then a rotation is never noticed. The process
  * needs the store and the key file; it needs Temporal only to acknowledge.
  */
-import { liveConfig, openVault, providers, type Vault } from './compose.js';
+import { knownInstallationId, liveConfig, openVault, providers, type Vault } from './compose.js';
 import { loadConfig, type Config, type CredentialConfig } from './config.js';
 import { KeyturnError } from './domain/errors.js';
 import { iso } from './domain/instant.js';
@@ -184,7 +184,9 @@ class StoreConsumer implements Consumer {
   async #acknowledge(credentialId: string, consumer: string, version: number): Promise<void> {
     const config = await this.config();
     const { KeyturnClient } = await import('./client.js');
-    const client = await KeyturnClient.connect({ ...temporalTarget(config, {}), taskQueue: config.temporal.taskQueue });
+    const { taskQueue } = config.temporal;
+    const installationId = await knownInstallationId(this.vault);
+    const client = await KeyturnClient.connect({ ...temporalTarget(config, {}), taskQueue, installationId });
     try {
       await client.acknowledge(credentialId, consumer, version);
     } finally {

@@ -45,7 +45,10 @@ export async function checkImport(
     return { keyId: verified.keyId, accepted: true, lifetime, expiresAtMs, doubt: null };
   }
   const listing = await listed(provider, context);
-  const fitting = listing?.filter(({ prefix }) => prefix !== undefined && mainField.reveal().startsWith(prefix));
+  // Where the listing shows nothing of the value, the id has to do.
+  const fits = (one: KeyInfo): boolean =>
+    one.prefix === undefined ? one.keyId === keyId : mainField.reveal().startsWith(one.prefix);
+  const fitting = listing?.filter(fits);
   const [only, second] = fitting ?? [];
   if (keyId !== null && fitting && !fitting.some((one) => one.keyId === keyId))
     throw otherId(second ? null : only?.keyId);

@@ -48,7 +48,9 @@ export async function openHost(context: Context, config: Config, target = target
   const { metricsUrl } = await installRuntime(temporalLogger(log), config.worker.listen !== null);
   const vault = await openVault(config, scrubber);
   const { connection, namespace } = target;
-  const client = await KeyturnClient.connect({ connection, namespace, taskQueue: config.temporal.taskQueue });
+  const installationId = await vault.custody.installationId();
+  const { taskQueue } = config.temporal;
+  const client = await KeyturnClient.connect({ connection, namespace, taskQueue, installationId });
   const close = async (): Promise<void> => {
     await client.close();
     await vault.close();

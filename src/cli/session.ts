@@ -1,10 +1,11 @@
 import { userInfo } from 'node:os';
 import { KeyturnClient } from '../client.js';
-import { openVault, type Vault } from '../compose.js';
+import { knownInstallationId, openVault, type Vault } from '../compose.js';
 import type { Config } from '../config.js';
 import { temporalTarget } from '../temporal.js';
 import { credentialOf } from './credential.js';
-import type { Context } from './run.js';
+import type { Output } from './output.js';
+import { asKeyturnError, type Context } from './run.js';
 
 /** What a command works with. Nothing is opened before it is asked for, and all of it is closed when the command ends. */
 export interface Session {
@@ -16,29 +17,49 @@ export interface Session {
 }
 
 export async function withSession<T>(
-  { config: load, globals }: Pick<Context, 'config' | 'globals'>,
+  { config: load, globals, out }: Pick<Context, 'config' | 'globals' | 'out'>,
   use: (session: Session) => Promise<T>,
 ): Promise<T> {
   const config = await load();
   let client: Promise<KeyturnClient> | undefined;
-  let vault: Promise<Vault> | undefined;
+  let opened: Promise<Vault> | undefined;
+  const vault = (): Promise<Vault> => (opened ??= openVault(config));
   try {
-    return await use({
-      config,
-      client: () => (client ??= connected(config, globals)),
-      vault: () => (vault ??= openVault(config)),
-    });
+    return await use({ config, vault, client: () => (client ??= connected(config, globals, vault, out)) });
   } finally {
     // What could not be opened need not be closed: the command has heard of it.
-    for (const opened of await Promise.allSettled([client, vault])) {
-      if (opened.status === 'fulfilled') await opened.value?.close();
+    for (const one of await Promise.allSettled([client, opened])) {
+      if (one.status === 'fulfilled') await one.value?.close();
     }
   }
 }
 
-async function connected(config: Config, globals: Context['globals']): Promise<KeyturnClient> {
+async function connected(
+  config: Config,
+  globals: Context['globals'],
+  vault: Session['vault'],
+  out: Pick<Output, 'warn'>,
+): Promise<KeyturnClient> {
   const { connection, namespace } = temporalTarget(config, globals);
-  return KeyturnClient.connect({ connection, namespace, taskQueue: config.temporal.taskQueue });
+  const installationId = await installationOf(vault, out);
+  return KeyturnClient.connect({
+    connection,
+    namespace,
+    taskQueue: config.temporal.taskQueue,
+    ...(installationId === undefined ? {} : { installationId }),
+  });
+}
+
+/** While the store is out an operator can still look and pause. */
+async function installationOf(vault: Session['vault'], out: Pick<Output, 'warn'>): Promise<string | null | undefined> {
+  try {
+    return await knownInstallationId(await vault());
+  } catch (error) {
+    out.warn(
+      `the store cannot tell its installation (${asKeyturnError(error).message}): not compared with that of the workflows`,
+    );
+    return undefined;
+  }
 }
 
 /**

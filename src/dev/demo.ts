@@ -104,7 +104,11 @@ async function rotateOnce(options: DemoOptions, stage: Stage): Promise<DemoResul
   await importKey(vault, config, seeded);
   const target = temporalTarget(config, { ignoreAmbient: true });
   const client = later(
-    await KeyturnClient.connect({ connection: { address: target.address }, namespace: target.namespace }),
+    await KeyturnClient.connect({
+      connection: { address: target.address },
+      namespace: target.namespace,
+      installationId: await vault.custody.installationId(),
+    }),
     (c) => c.close(),
   );
   later(await startWorker({ config, target, vault }), (w) => w.stop());

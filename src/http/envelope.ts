@@ -20,5 +20,5 @@ export function refused(c: Context, status: ContentfulStatusCode, { code, messag
 
 /** Of an error that a question to the client has thrown: everything that waits for somebody else is 503. */
 export function statusOf({ code }: KeyturnError): ContentfulStatusCode {
-  return errorTable[code].exit === 6 || code === 'KT-NOT-RUNNING' ? 503 : 500;
+  return errorTable[code].exit === 6 || code === 'KT-NOT-RUNNING' || code === 'KT-STORE-FOREIGN' ? 503 : 500;
 }

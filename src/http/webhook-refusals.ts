@@ -49,6 +49,11 @@ export const refusals: Readonly<Record<RefusalReason, Failure>> = {
     message: 'too many unauthenticated webhooks at once',
     hint: 'Mend the authentication: authenticated webhooks are still accepted.',
   },
+  'foreign-workflow': {
+    code: 'KT-STORE-FOREIGN',
+    message: 'the workflow of this credential belongs to another installation',
+    hint: 'Check `store` and `temporal` in the keyturn.yaml of this server: two installations share a namespace.',
+  },
   'temporal-unreachable': {
     code: 'KT-TEMPORAL-UNREACHABLE',
     message: 'Temporal has not accepted the request',

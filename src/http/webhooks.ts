@@ -82,7 +82,9 @@ export async function webhookRoutes(deps: WebhookDeps): Promise<Hono> {
     for (const one of settled) {
       if (one.status === 'fulfilled') continue;
       if (!(one.reason instanceof KeyturnError)) throw one.reason;
-      return { reason: 'temporal-unreachable', code: one.reason.code, retryAfterSeconds: RETRY_AFTER_SECONDS };
+      const { code } = one.reason;
+      const reason = code === 'KT-STORE-FOREIGN' ? 'foreign-workflow' : 'temporal-unreachable';
+      return { reason, code, retryAfterSeconds: RETRY_AFTER_SECONDS };
     }
     const [first, ...rest] = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     return first === undefined ? { reason: 'unknown-consumer' } : { reason: 'accepted', requests: [first, ...rest] };

@@ -18,6 +18,7 @@ export const webhookReasons = {
   'rate-limited': 429,
   'rate-limited-unauthenticated': 429,
   internal: 500,
+  'foreign-workflow': 503,
   'temporal-unreachable': 503,
 } as const;
 

@@ -63,7 +63,8 @@ export async function credential(
     await Promise.all([rotationLane(entity), housekeepingLane(entity)]);
     await condition(allHandlersFinished);
     if (lane.closing) return;
-    const next = makeContinueAsNewFunc<typeof credential>();
+    const { installationId } = lane;
+    const next = makeContinueAsNewFunc<typeof credential>(installationId ? { memo: { installationId } } : {});
     await next({ ...input, lane });
   });
 }

@@ -5,6 +5,7 @@ import {
   getExternalWorkflowHandle,
   log,
   setCurrentDetails,
+  upsertMemo,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -40,8 +41,8 @@ export class Entity {
   ) {}
 
   believed(): Believed {
-    const { credentialId, installationId, view } = this.lane;
-    return { credentialId, seq: view?.seq ?? 0, installationId };
+    const { credentialId, view } = this.lane;
+    return { credentialId, seq: view?.seq ?? 0, installationId: this.lane.installationId ?? ownerInMemo() };
   }
 
   state(): CredentialState {
@@ -80,6 +81,8 @@ export class Entity {
       lane.capability = loaded.capability;
       lane.provider = loaded.provider;
       lane.installationId = loaded.installationId;
+      // Read by whoever is about to send something: a run may have been started by a caller that does not know the store.
+      if (ownerInMemo() === null) upsertMemo({ installationId: loaded.installationId });
       lane.skewMs = loaded.skewMs;
       lane.scheduledNextMs = loaded.scheduledNextMs;
       // Histories of before know no such fields.
@@ -205,6 +208,12 @@ export class Entity {
     this.#published = published;
     upsertSearchAttributes(pairs);
   }
+}
+
+/** The installation that this run was started for. */
+function ownerInMemo(): string | null {
+  const owner = workflowInfo().memo?.['installationId'];
+  return typeof owner === 'string' ? owner : null;
 }
 
 /** Pause, resume and leaks count from their acceptance, before the record has them. */

@@ -153,7 +153,6 @@ describe('an Apigee credential', () => {
     ['organization', { organization: 'other' }, 4, 'KT-FORBIDDEN', 'in organization other'],
     ['developer', { developer: 'nobody@example.com' }, 3, 'KT-CONSUMER-GONE', 'no developer nobody@example.com'],
     ['app', { app: 'nothing' }, 3, 'KT-CONSUMER-GONE', 'no app nothing'],
-    ['dialect', { dialect: 'edge' }, 6, 'KT-PROVIDER-ANSWER', '`dialect: x`'],
     ['base URL', (url: string) => ({ baseUrl: url.replace(/\/v1$/, '/v2') }), 6, 'KT-PROVIDER-ANSWER', '`baseUrl`'],
   ] as const)('with a wrong %s is not imported, and the message says why', async (_name, change, exit, code, text) => {
     const { id, simulator, run, configure } = await installation();

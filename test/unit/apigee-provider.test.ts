@@ -370,11 +370,4 @@ describe('verify', () => {
     const failure = await failureOf(provider.equip?.(context, unequipped, model) ?? Promise.resolve());
     expect(failure).toMatchObject({ class: 'rejected', code: 'KT-CAPABILITY-LOST' });
   });
-
-  test('tells at import that the configuration has the wrong dialect', async () => {
-    const { provider, context, failureOf } = await bench({ dialect: 'edge', block: () => ({ dialect: 'x' }) });
-    const failure = await failureOf(provider.verify(context, context.credential, null));
-    expect(failure).toMatchObject({ class: 'rejected', code: 'KT-PROVIDER-ANSWER' });
-    expect(failure.message).toContain('as `dialect: edge` does');
-  });
 });

@@ -10,8 +10,10 @@ export const run: Action<'apply'> = async (context, _, { dryRun = false, prune =
   withSession(context, async (session) => {
     const { out } = context;
     const { config } = session;
-    const client = await session.client();
     const vault = await session.vault();
+    // An empty store gets its identity first: the client compares with it.
+    if (!dryRun) await vault.custody.installationId();
+    const client = await session.client();
     if (!dryRun) {
       const { connection, options } = client.temporal;
       const mode = config.temporal.searchAttributes;

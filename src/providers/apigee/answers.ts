@@ -38,12 +38,10 @@ const keySchema = z
     expiresAtMs: expiresAt === undefined || expiresAt === null || expiresAt < 0 ? null : expiresAt,
   }));
 
-const appSchema = z.object({ credentials: listOf(keySchema), createdAt: z.unknown() });
+const appSchema = z.object({ credentials: listOf(keySchema) });
 
 export interface ApigeeApp {
   readonly keys: readonly ApigeeKey[];
-  /** By how the answer writes its int64s; null where it has none. */
-  readonly looksLike: 'x' | 'edge' | null;
 }
 
 /** Undefined when the answer is no key. */
@@ -56,9 +54,7 @@ export function readApp(answer: ProviderAnswer): ApigeeApp | undefined {
   const body = parseJson(answer.text);
   const { data } = appSchema.safeParse(body);
   if (data === undefined || !isApp(body)) return undefined;
-  const { credentials, createdAt } = data;
-  const looksLike = typeof createdAt === 'string' ? 'x' : typeof createdAt === 'number' ? 'edge' : null;
-  return { keys: credentials, looksLike };
+  return { keys: data.credentials };
 }
 
 /** An empty object would be an app without any key, which is a proof that one is dead. */

@@ -26,7 +26,6 @@ export async function verify(
   const pair = pairOf(fresh);
   const key = await management.key(context, pair.consumerKey);
   const app = await management.app(context);
-  if (old === null) requireDialect(app, settings);
   if (key === null) throw keyRefused('the app has no such key');
   if (!isSame(key, pair)) throw anotherSecret();
   if (key.status !== 'approved') throw keyRefused('its status is not approved');
@@ -76,13 +75,6 @@ function lifeDifference(key: ApigeeKey, old: KeyInfo, { keyTtlMs }: ApigeeSettin
 }
 
 const roundedMs = (ms: number): number => Math.round(ms / 1_000) * 1_000;
-
-/** Reads work whatever the dialect says, and creating a key does not: so it is said when the first one is imported. */
-function requireDialect({ looksLike }: ApigeeApp, { dialect }: ApigeeSettings): void {
-  if (looksLike === null || looksLike === dialect) return;
-  const message = `the management API answers as \`dialect: ${looksLike}\` does, but the configuration says ${dialect}`;
-  throw new ProviderFailure({ class: 'rejected', code: 'KT-PROVIDER-ANSWER', message });
-}
 
 const keyRefused = (why: string): ProviderFailure =>
   new ProviderFailure({
