@@ -15,7 +15,7 @@ export interface Shared {
   readonly connections: ReadonlyMap<string, Mapping | undefined>;
   readonly policies: ReadonlyMap<string, PolicyBlock | undefined>;
   readonly timing: TimingBlock;
-  readonly plugins: ReadonlyMap<string, Provider>;
+  readonly plugins: ReadonlyMap<string, Provider | undefined>;
 }
 
 /** A credential with what the rules between several of them need. */
@@ -138,7 +138,7 @@ function readProvider(
     }
     const plugin = plugins.get(module);
     if (plugin !== undefined) return { name: module, block: pluginBlock(plugin), settingsKey: 'settings' };
-    findings.error([...place, 'module'], unlisted(module, [...plugins.keys()]));
+    if (!plugins.has(module)) findings.error([...place, 'module'], unlisted(module, [...plugins.keys()]));
     return undefined;
   }
   const known = `known: ${[...providerBlocks.keys()].join(', ')}`;

@@ -15,15 +15,22 @@ export function pluginNames(text: string): readonly string[] {
   return [...new Set(names.filter((name) => typeof name === 'string'))];
 }
 
-/** The plug-ins that can be used; what is wrong with the others is noted where they are listed. */
-export function readPlugins(given: unknown, plugins: Plugins, findings: Findings): ReadonlyMap<string, Provider> {
-  const usable = new Map<string, Provider>();
-  for (const [index, name] of (findings.read(pluginsSchema, given ?? [], ['plugins']) ?? []).entries()) {
+/** The listed plug-ins; undefined where one cannot be used, which is noted where it is listed. */
+export function readPlugins(
+  given: unknown,
+  plugins: Plugins,
+  findings: Findings,
+): ReadonlyMap<string, Provider | undefined> {
+  findings.read(pluginsSchema, given ?? [], ['plugins']);
+  const listed = new Map<string, Provider | undefined>();
+  for (const [index, name] of Object.entries(z.array(z.unknown()).safeParse(given).data ?? [])) {
+    if (typeof name !== 'string') continue;
     const plugin = plugins.get(name) ?? 'has not been imported';
-    if (typeof plugin === 'string') findings.error(['plugins', index], `${name} ${plugin}`);
-    else usable.set(name, plugin);
+    listed.set(name, typeof plugin === 'string' ? undefined : plugin);
+    if (typeof plugin === 'string' && isPackageName(name))
+      findings.error(['plugins', Number(index)], `${name} ${plugin}`);
   }
-  return usable;
+  return listed;
 }
 
 export const pluginsSchema = z.array(
@@ -35,8 +42,8 @@ export const pluginsSchema = z.array(
 /** Why a module that a credential names cannot be had, with the mend. */
 export function unlisted(module: string, listed: readonly string[]): string {
   const meant = nearest(module, listed);
-  const hint = meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`;
-  return `${JSON.stringify(module)} is not listed: write \`plugins: [${JSON.stringify(module)}]\` at the top of the file${hint}`;
+  if (meant !== undefined) return `${JSON.stringify(module)} is not listed; did you mean ${JSON.stringify(meant)}?`;
+  return `${JSON.stringify(module)} is not listed: write \`plugins: [${JSON.stringify(module)}]\` at the top of the file`;
 }
 
 /**

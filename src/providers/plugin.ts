@@ -40,7 +40,7 @@ export async function importPlugins(names: readonly string[], directory: string)
 }
 
 async function importPlugin(name: string, directory: string): Promise<Provider | string> {
-  if (!isPackageName(name)) return 'must be the exact name of a package: no path, no subpath, no version, no URL';
+  if (!isPackageName(name)) return 'is no name of a package';
   if (ownNames.has(name) || isBuiltin(name)) return 'is the name of something built in: a plug-in needs its own';
   const entry = await packageEntry(name, directory);
   if (entry === null) return `is not installed for ${directory}: run \`npm install ${name}\` there`;

@@ -231,6 +231,13 @@ describe('is refused with its place and the mend:', () => {
     expect(problems).not.toContain('value-of-a-secret');
   });
 
+  test('once, where it is listed, however many credentials have it', async () => {
+    const folder = await folderWith({});
+    const problems = await problemsOf(folder, { plugins: ['tokens', './tokens'] });
+    expect(problems.split('\n')).toHaveLength(2);
+    expect(problems).toContain('plugins[0]: tokens is not installed');
+  });
+
   test('an entry outside of its package', async () => {
     const folder = await folderWith({ tokens: code('tokens') }, { exports: './../zod/index.js' });
     expect(await problemsOf(folder)).toContain('tokens has nothing to import');

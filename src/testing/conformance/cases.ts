@@ -36,7 +36,9 @@ export async function runCase(subject: ProviderUnderTest, { run }: Case): Promis
 async function strangersOf({ system }: Bench): Promise<readonly string[]> {
   const living = await system.livingKeys();
   assert.ok(living.includes(system.seed.keyId), 'the seed is alive');
-  return living.filter((id) => id !== system.seed.keyId);
+  const strangers = living.filter((id) => id !== system.seed.keyId);
+  assert.ok(strangers.length > 0, 'beside the seed there is a key of somebody else, which has to stay');
+  return strangers;
 }
 
 /** Without any fault. */

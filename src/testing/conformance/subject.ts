@@ -32,7 +32,7 @@ export interface SystemUnderTest {
   readonly seed: CredentialValues;
   /** Whether the system takes this key now, asked behind the provider's back. */
   accepts(values: CredentialValues): boolean | Promise<boolean>;
-  /** Ids of all keys of the account that are alive now; those beside `seed` at the start are somebody else's. */
+  /** Ids of all keys of the account that are alive now; beside `seed` there is at least one at the start, and it is somebody else's. */
   livingKeys(): readonly string[] | Promise<readonly string[]>;
   /** Moves the system's clock, where its keys end by themselves. */
   advance?(ms: number): void;
