@@ -1,7 +1,7 @@
 /** Answers of the provider on their way into the record: at once, late, or after the store was down. */
 import type { LateAnswer, Opened, Shelf } from '../custody/custody.js';
-import { currentOf, pendingOf, type IntentFacts, type VersionFacts } from '../domain/record.js';
-import { stage, stageSecretKey } from '../domain/transitions.js';
+import { currentOf, type IntentFacts, type VersionFacts } from '../domain/record.js';
+import { secretKeyGoesTo, stage, stageSecretKey } from '../domain/transitions.js';
 import type { Engine, Working } from './engine.js';
 
 /** Into the record while the intent is still this attempt's; else beside it, where recovery looks first. */
@@ -52,14 +52,14 @@ function folded(
 ): { next: Opened; value: null } | null {
   const { record, shelf } = now;
   if (intent.kind === 'create-secret') {
-    const pending = pendingOf(record);
-    const values = pending ? shelf.versions[String(pending.version)] : undefined;
+    const version = secretKeyGoesTo(record)?.version;
+    const values = version === undefined ? undefined : shelf.versions[String(version)];
     const secretKey = answer.fields['secretKey'];
-    if (!pending || !values || !secretKey) return null;
+    if (version === undefined || !values || !secretKey) return null;
     const next = stageSecretKey(record, intent.n, 'ok');
     if (next.kind !== 'next') return null;
     const withSecret = { ...values, fields: { ...values.fields, secretKey } };
-    return { next: { record: next.record, shelf: withVersionValues(shelf, pending.version, withSecret) }, value: null };
+    return { next: { record: next.record, shelf: withVersionValues(shelf, version, withSecret) }, value: null };
   }
   if (answer.keyId === null || ids === null) return null;
   const fields = carriedFields(now, answer, w);

@@ -92,6 +92,8 @@ export interface CredentialActivities {
    * `operationId`: the rotation that ends with this attempt; a failure makes its outcome `rotated-with-debt`.
    */
   retire(input: Believed & { readonly version: number; readonly operationId?: string }): Promise<RecordView>;
+  /** One attempt to get the secret key that the current version was published without. */
+  completeKey(input: Believed): Promise<RecordView>;
   settleDebt(input: Believed & { readonly keyId: string }): Promise<RecordView>;
 }
 

@@ -9,6 +9,7 @@ import type { ActivityDeps } from './deps.js';
 import { Engine } from './engine.js';
 import { equip } from './equip.js';
 import { describe, toApplicationFailure } from './failures.js';
+import { completeKey } from './completeKey.js';
 import { load } from './load.js';
 import { note, rollback } from './note.js';
 import { persist } from './persist.js';
@@ -81,6 +82,7 @@ export function createActivities(deps: ActivityDeps): CredentialActivities & Req
     recall: step(recall),
     rollback: step(rollback),
     retire: step(retire),
+    completeKey: step(completeKey),
     settleDebt: step(settleDebt),
     requestRotation: step(requestRotation),
     retrieveConfiguration: step(retrieveConfiguration),

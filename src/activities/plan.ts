@@ -1,5 +1,6 @@
 import { canGoBack } from '../domain/capability.js';
 import { expiresAtMs } from '../domain/expiry.js';
+import { incompleteOf } from '../domain/completion.js';
 import { currentOf, type CredentialRecord, type OperationFacts } from '../domain/record.js';
 import type { RotationRequest } from '../domain/request.js';
 import { repointing } from '../domain/identity.js';
@@ -38,6 +39,8 @@ export async function plan(
 
   const elsewhere = repointing(record, w.provider.identity(w.config.settings));
   if (elsewhere !== null) throw stop('failed', 'KT-REPOINTED', elsewhere);
+  if (incompleteOf(record))
+    throw stop('transient', 'KT-CAPABILITY-LOST', 'the secret key of the current key is being made');
   if (w.strategy.needsSecretKey && currentOf(record)?.secretKey !== 'ok') {
     throw stop(
       'needs-operator',

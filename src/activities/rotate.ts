@@ -79,10 +79,10 @@ async function finish(engine: Engine, w: Working, secretKeyLost: boolean, operat
 }
 
 /** The inventory is taken right before: without it a lost key could not be told from a stranger's. */
-async function writeIntent(
+export async function writeIntent(
   engine: Engine,
   w: Working,
-  operation: OperationFacts,
+  operation: Pick<OperationFacts, 'operationId' | 'strategy'>,
   kind: IntentKind,
 ): Promise<{ opened: Opened; n: number }> {
   // Also for the new key's secret key: a key that nobody has proven yet may be refused for some minutes, and that would cost a strike.
@@ -114,10 +114,10 @@ async function writeIntent(
   return { opened, n };
 }
 
-async function reopenIntent(
+export async function reopenIntent(
   engine: Engine,
   w: Working,
-  { operationId, strategy }: OperationFacts,
+  { operationId, strategy }: Pick<OperationFacts, 'operationId' | 'strategy'>,
   n: number,
 ): Promise<{ opened: Opened; n: number }> {
   const sendBeforeMs = engine.now() + strategy.timing.sendWithinMs;
@@ -159,7 +159,7 @@ function intentOf(
 }
 
 /** The one write. Nothing between the provider's answer and its sealing may throw the answer away. */
-async function send(
+export async function send(
   engine: Engine,
   w: Working,
   at: { opened: Opened; n: number },

@@ -74,6 +74,8 @@ export async function close(
           sinceMs: opened.record.capabilityLost?.sinceMs ?? nowMs,
           message: error.message,
           deadlineMs: input.deadlineMs,
+          retryAtMs: null,
+          attempts: 0,
         }
       : null;
   if (mine && outcome !== 'rolled-back') {

@@ -166,7 +166,15 @@ export const recordSchema = z.strictObject({
   acknowledged: z.array(z.strictObject({ consumer: z.string(), version: z.number() })),
   paused: z.strictObject({ sinceMs: ms, by: z.string().nullable(), reason: z.string().nullable() }).nullable(),
   waiting: z.array(request),
-  capabilityLost: z.strictObject({ sinceMs: ms, message: z.string(), deadlineMs: msOrNull }).nullable(),
+  capabilityLost: z
+    .strictObject({
+      sinceMs: ms,
+      message: z.string(),
+      deadlineMs: msOrNull,
+      retryAtMs: msOrNull,
+      attempts: count,
+    })
+    .nullable(),
   lostProofs: z.strictObject({ sinceMs: ms, message: z.string() }).nullable(),
   seen: z.array(z.string()),
   history: z.array(rotation),

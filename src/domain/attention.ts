@@ -51,7 +51,9 @@ export function attentionOf(lane: LaneState, nowMs: number): readonly Attention[
     raise('KT-REPOINTED', currentOf(view)?.publishedAtMs ?? nowMs, lane.repointed, `keyturn import ${id} --replace`);
   const current = currentOf(view);
   const lost = view.capabilityLost;
-  if (lost) raise('KT-CAPABILITY-LOST', lost.sinceMs, lost.message, `keyturn import ${id} --replace`, lost.deadlineMs);
+  const isTried = lost !== null && (lost.retryAtMs === null || lost.attempts > 0);
+  if (lost && isTried)
+    raise('KT-CAPABILITY-LOST', lost.sinceMs, lost.message, `keyturn import ${id} --replace`, lost.deadlineMs);
   const last = lastEffect(view);
   if (
     last?.outcome === 'needs-operator' &&

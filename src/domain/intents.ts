@@ -102,8 +102,11 @@ export function raiseEpoch(record: CredentialRecord): CredentialRecord {
 }
 
 /** An open intent whose attempt can no longer have any effect is unknown. */
-export function expireOpenIntents(record: CredentialRecord, nowMs: number): CredentialRecord {
-  const strategy = record.operation?.strategy;
+export function expireOpenIntents(
+  record: CredentialRecord,
+  nowMs: number,
+  strategy = record.operation?.strategy,
+): CredentialRecord {
   if (!strategy) return record;
   const expired = (i: IntentFacts): boolean => i.settled === 'open' && fencedAtMs(i, strategy) <= nowMs;
   return { ...record, intents: record.intents.map((i) => (expired(i) ? { ...i, settled: 'unknown' } : i)) };

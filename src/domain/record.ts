@@ -212,6 +212,9 @@ export interface CapabilityLost {
   readonly message: string;
   /** When the current key dies, where that is known. */
   readonly deadlineMs: number | null;
+  /** keyturn's own next attempt to get back what is missing; null: it makes none, an operator has to. */
+  readonly retryAtMs: number | null;
+  readonly attempts: number;
 }
 
 export interface PauseFacts {

@@ -34,7 +34,7 @@ export type Move =
   | { readonly do: 'give-up'; readonly because: string; readonly deadlineMs: number | null };
 
 /** Sendings of one intent, where the old key's death allows no more patience. */
-const MAX_SENDS = 6;
+export const MAX_SENDS = 6;
 /** One could be a gateway's doing. */
 export const MAX_KEYLESS_REPLAYS = 2;
 /** Creates with an unknown outcome: each may have left a key behind. */
@@ -106,7 +106,7 @@ function afterLoss(
     return permitted ? { do: 'send', kind: 'create-key' } : giveUp('the answer to the rotation was lost');
   }
   if (last.settled === 'unknown') {
-    if (replayable(last, s, deadlineMs, nowMs)) return { do: 'replay', n: last.n };
+    if (isReplayable(last, s, deadlineMs, nowMs)) return { do: 'replay', n: last.n };
     if (keys.filter((i) => i.settled === 'unknown').length < MAX_LOST_KEYS) return { do: 'send', kind: 'create-key' };
     return giveUp(`the answers to ${MAX_LOST_KEYS} creations of a key were lost`);
   }
@@ -116,7 +116,7 @@ function afterLoss(
   return giveUp('no other way to make a key is permitted');
 }
 
-function replayable(i: IntentFacts, s: EngineStrategy, deadlineMs: number | null, nowMs: number): boolean {
+export function isReplayable(i: IntentFacts, s: EngineStrategy, deadlineMs: number | null, nowMs: number): boolean {
   const patient = (deadlineMs === null || i.sends < MAX_SENDS) && (i.keylessReplays ?? 0) < MAX_KEYLESS_REPLAYS;
   return patient && s.replayWindowMs > 0 && nowMs < replayUntilMs(i, s);
 }
@@ -137,7 +137,7 @@ function pendingMove(
   if (last?.settled === 'refused' || tooLate || secrets.length >= MAX_SENDS || !s.intents.includes('create-secret')) {
     return { do: 'finish', secretKeyLost: true };
   }
-  if (last?.settled === 'unknown' && replayable(last, s, deadlineMs, nowMs)) return { do: 'replay', n: last.n };
+  if (last?.settled === 'unknown' && isReplayable(last, s, deadlineMs, nowMs)) return { do: 'replay', n: last.n };
   return { do: 'send', kind: 'create-secret' };
 }
 

@@ -50,9 +50,19 @@ export function withIntent(
   return { ...record, intents: record.intents.map((i) => (i.n === n ? change(i) : i)) };
 }
 
+/** What a published version does to get the secret key that it lacks; between rotations only. */
+export const completionId = (version: number): string => `complete/${version}`;
+
+function completingOf(record: CredentialRecord, operationId: string): VersionFacts | undefined {
+  const current = currentOf(record);
+  const isIncomplete = record.operation === null && current?.secretKey === 'lost';
+  return isIncomplete && completionId(current.version) === operationId ? current : undefined;
+}
+
 /** Another operation owns the record, or this one has ended. */
 function ownership(record: CredentialRecord, operationId: string): Transition | null {
   if (record.operation?.operationId === operationId) return null;
+  if (completingOf(record, operationId)) return null;
   if (record.operation !== null) return lost(`operation ${record.operation.operationId} is at work`);
   return lost('the operation has ended');
 }
@@ -115,14 +125,21 @@ export function stage(
   });
 }
 
-/** A secret key made for the pending version, or the knowledge that none can be had. */
+/** The version that a secret key is made for: the pending one, or between rotations the current one that was published without. */
+export function secretKeyGoesTo(record: CredentialRecord): VersionFacts | undefined {
+  const current = currentOf(record);
+  return pendingOf(record) ?? (current && completingOf(record, completionId(current.version)));
+}
+
+/** A secret key made for a version, or the knowledge that none can be had. */
 export function stageSecretKey(record: CredentialRecord, n: number | null, secretKey: 'ok' | 'lost'): Transition {
-  const pending = pendingOf(record);
-  if (!pending) return lost('there is no pending version');
+  const version = secretKeyGoesTo(record);
+  if (!version) return lost('there is no version that a secret key could go to');
   const told = n === null || record.intents.some((i) => i.n === n && i.settled === 'answered');
-  if (told && pending.secretKey === secretKey) return done;
+  if (told && version.secretKey === secretKey) return done;
   const answered = n === null ? record : withIntent(record, n, (i) => ({ ...i, settled: 'answered' }));
-  return next(withVersion(answered, pending.version, (v) => ({ ...v, secretKey })));
+  const staged = withVersion(answered, version.version, (v) => ({ ...v, secretKey }));
+  return next(version.stage === 'current' ? { ...staged, intents: [], capabilityLost: null } : staged);
 }
 
 /**
@@ -177,6 +194,8 @@ export function publish(
             sinceMs: input.nowMs,
             message: 'the new key has no secret key: the next rotation is not possible',
             deadlineMs: promoted.expiresAtMs,
+            retryAtMs: operation.strategy.intents.includes('create-secret') && input.verified ? input.nowMs : null,
+            attempts: 0,
           }
         : null,
   });

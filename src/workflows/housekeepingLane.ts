@@ -2,7 +2,7 @@
 import { parkDelayMs } from '../domain/decisions.js';
 import { previousOf, type RecordView } from '../domain/record.js';
 import { retireDueMs } from '../domain/retirement.js';
-import { repeatable } from './activities.js';
+import { once, repeatable } from './activities.js';
 import type { Entity } from './entity.js';
 import { detailsOf } from './failures.js';
 
@@ -54,6 +54,11 @@ function nextJob(entity: Entity): Job | null {
     what: `end of version ${v.version}`,
     run: () => repeatable(`retire version ${v.version}`).retire({ ...entity.believed(), version: v.version }),
   }));
+  const completesAtMs = view.operation === null ? (view.capabilityLost?.retryAtMs ?? null) : null;
+  if (completesAtMs !== null) {
+    const run = (): Promise<RecordView> => once('make the missing secret key').completeKey(entity.believed());
+    jobs.push({ dueMs: completesAtMs, what: 'the missing secret key', run });
+  }
   for (const debt of view.debts) {
     if (debt.kind !== 'orphan') continue;
     jobs.push({

@@ -164,6 +164,54 @@ it.concurrent.for(tenants)(
   },
 );
 
+/** Between a lost rotation and the last safe instant to publish there is time for a key, and none for its secret key. */
+const shortGrace = (onTestFinished: Options['onTestFinished']): Options => ({
+  ...(onTestFinished ? { onTestFinished } : {}),
+  simulator: { tenant: { graceMs: 12_000 } },
+  mambu: { tenantGrace: '12s' },
+  timing: { sendWithin: '4s', httpTimeout: '2s' },
+  policy: { refreshWithin: '6s', grace: '0s' },
+});
+
+it.concurrent(
+  'publishes in time where the grace is short, and has the new key ask for its secret key afterwards',
+  async ({ onTestFinished }) => {
+    const i = await rotating(shortGrace(onTestFinished));
+    i.simulator.faults.add(dropped);
+    i.simulator.faults.add({ match: createSecret, action: 'drop-after-commit' });
+    await i.worker();
+    await i.request('r-1');
+    const published = await i.until('it is published', (s) => s.current?.version === 2);
+    expect(published.current?.verified).toBe(true);
+    expect(
+      requestsTo(i, 'POST', createSecret.route).filter(
+        (r) => r.realAt < Date.parse(published.current?.publishedAt ?? ''),
+      ),
+    ).toEqual([]);
+    const complete = await i.until('it has its secret key', (s) => s.current?.secretKey === 'ok', 40_000);
+    expect(complete.attention.map((a) => a.code)).not.toContain('KT-CAPABILITY-LOST');
+    expect(writesOf(i)).toMatchObject({ rotate: 1, 'create-key': 1, 'create-secret': 1 });
+    await expectNextRotationWorks(i);
+    await expectInvariants(i);
+  },
+);
+
+it.concurrent('a secret key that nobody may make is given up loudly', async ({ onTestFinished }) => {
+  const i = await rotating(shortGrace(onTestFinished));
+  i.simulator.faults.add(dropped);
+  i.simulator.faults.add({
+    match: { ...createSecret, times: 'always' },
+    action: 'fail-before',
+    status: 403,
+    body: JSON.stringify({ errors: [{ errorCode: 15, errorReason: 'INVALID_PERMISSIONS' }] }),
+  });
+  await i.worker();
+  await i.request('r-1');
+  const lost = await i.until('it says so', (s) => s.attention.some((a) => a.code === 'KT-CAPABILITY-LOST'));
+  expect(lost).toMatchObject({ status: 'needs-operator', current: { version: 2, secretKey: 'lost' } });
+  expect(requestsTo(i, 'POST', createSecret.route)).toHaveLength(1);
+});
+
 it.concurrent('says until when the old key lives where nothing more is permitted', async ({ onTestFinished }) => {
   const simulator = { seed: [{ id: 'rotator', permissions: withoutCreate }], tenant: { secretLifeAfterUseMs: 0 } };
   const i = await rotating({ onTestFinished, simulator });

@@ -163,6 +163,7 @@ export class FakeCredential {
         if (!old || retireDueMs(old, 0) > this.now()) return this.#view();
         return this.#write(change.destroy(this.record, input.version, 'listed', this.now()));
       }),
+    completeKey: (input) => this.#step('completeKey', input, () => this.#view()),
     settleDebt: (input) => this.#step('settleDebt', input, () => this.#view()),
   };
 

@@ -33,7 +33,7 @@ describe('a replacement', () => {
 
   test('forgets the old key on the operator’s word and clears the alarms', () => {
     const alarmed = recordOf({
-      capabilityLost: { sinceMs: t0, message: 'x', deadlineMs: null },
+      capabilityLost: { sinceMs: t0, message: 'x', deadlineMs: null, retryAtMs: null, attempts: 0 },
       lostProofs: { sinceMs: t0, message: 'x' },
     });
     const record = after(importReplacement(alarmed, key, null));

@@ -54,7 +54,7 @@ const active: ActiveRotation = {
   preempted: false,
 };
 const paused = { sinceMs: t0, by: 'ada', reason: null };
-const capabilityLost = { sinceMs: t0, message: 'no secret key', deadlineMs: t0 + hour };
+const capabilityLost = { sinceMs: t0, message: 'no secret key', deadlineMs: t0 + hour, retryAtMs: null, attempts: 0 };
 const debt = (kind: DebtFacts['kind']): DebtFacts => ({
   kind,
   version: null,

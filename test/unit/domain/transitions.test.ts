@@ -190,7 +190,10 @@ describe('publish', () => {
   });
 
   test('raises the lost ability to rotate, with the death of the key, and clears an older alarm', () => {
-    const alarmed = { ...sealed(), capabilityLost: { sinceMs: t0 - day, message: 'x', deadlineMs: null } };
+    const alarmed = {
+      ...sealed(),
+      capabilityLost: { sinceMs: t0 - day, message: 'x', deadlineMs: null, retryAtMs: null, attempts: 0 },
+    };
     expect(after(publish(alarmed, 'op-a', publishing)).capabilityLost).toBeNull();
     const bare = after(stage(working(), 'op-a', 1, { ...freshKey(2), secretKey: 'lost', expiresAtMs: t0 + day }));
     expect(after(publish(bare, 'op-a', publishing)).capabilityLost).toMatchObject({
@@ -238,7 +241,7 @@ describe('close', () => {
   });
 
   test('keeps an alarm that is not its own', () => {
-    const alarm = { sinceMs: t0, message: 'x', deadlineMs: null };
+    const alarm = { sinceMs: t0, message: 'x', deadlineMs: null, retryAtMs: null, attempts: 0 };
     expect(after(close({ ...working(), capabilityLost: alarm }, failed, null)).capabilityLost).toEqual(alarm);
     expect(after(close(working(), failed, alarm)).capabilityLost).toEqual(alarm);
   });
