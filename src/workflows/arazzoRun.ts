@@ -1,5 +1,6 @@
 /** Binds the story of an Arazzo run to activities, durable timers and the operator, and keeps its state. */
 import { ActivityFailure, ApplicationFailure, condition, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailureCategory } from '@temporalio/common';
 import type { StepFailureDetails } from '../activities/api.js';
 import type { ArazzoPlace, ArazzoPlan, ArazzoStepEnd, PlannedStep, PlannedWorkflow } from '../activities/arazzo-api.js';
 import type {
@@ -187,7 +188,12 @@ export class ArazzoRun implements ArazzoCalls {
   /** Before the first step it is the input that is wrong: the workflow fails. Later the run ends, with everything that it has done. */
   #refusal({ code, message }: StateError): Error {
     return this.#plan === undefined
-      ? ApplicationFailure.nonRetryable(message, code)
+      ? ApplicationFailure.create({
+          message,
+          type: code,
+          nonRetryable: true,
+          category: ApplicationFailureCategory.BENIGN,
+        })
       : new RunStopped('failed', { code, message });
   }
 

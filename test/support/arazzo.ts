@@ -1,7 +1,8 @@
 /** An installation whose configuration has an Apigee organization as a source, and runs of Arazzo documents against it. */
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Client } from '@temporalio/client';
 import { onTestFinished as onThisTestFinished } from 'vitest';
 import type { ArazzoState, RunArazzoInput, RunArazzoOutput } from '../../src/contract.js';
 import { queryNames, workflowNames } from '../../src/contract.js';
@@ -17,6 +18,8 @@ export const guardedDocument = new URL('../../examples/arazzo/rotate-app-key-gua
 export const appRoute = '/organizations/{org}/developers/{developer}/apps/{app}';
 export const createRoute = { method: 'POST', route: `${appRoute}/keys` } as const;
 
+export const keysDescription = new URL('../../examples/arazzo/apigee-app-keys.openapi.yaml', import.meta.url).pathname;
+
 export interface ArazzoSetUp {
   readonly i: Installation;
   readonly apigee: ApigeeSimulator;
@@ -25,6 +28,8 @@ export interface ArazzoSetUp {
   run(document: string, inputs: object, ...argv: readonly string[]): Promise<Ran>;
   /** Of `ownDocument`. */
   ownInputs(): object;
+  /** Of `guardedDocument`. */
+  guardedInputs(): object;
   /** Id of the only run that the last `run` has started. */
   idOf(ran: Ran): string;
   state(id: string): Promise<ArazzoState>;
@@ -52,7 +57,13 @@ export async function arazzoSetUp(
   const fresh = (): string => randomBytes(24).toString('base64url').replaceAll('_', '-');
   const values = { key: `New${fresh()}`, secret: `Part${fresh()}`, old: apigee.seeded.consumerKey };
   const { organization, developer, app } = apigee.seeded;
-  const handle = (id: string) => i.client.temporal.workflow.getHandle(id);
+  // keyturn's own client does not ask what has ended.
+  const {
+    connection,
+    options: { namespace },
+  } = i.client.temporal;
+  const temporal = new Client({ connection, namespace });
+  const handle = (id: string) => temporal.workflow.getHandle(id);
   const state = (id: string): Promise<ArazzoState> => handle(id).query<ArazzoState>(queryNames.arazzoState);
   let files = 0;
   return {
@@ -78,6 +89,10 @@ export async function arazzoSetUp(
     ownInputs: () => ({
       ...{ organization, developer, app },
       ...{ product: 'orders', freshKey: values.key, freshPart: values.secret, formerId: values.old },
+    }),
+    guardedInputs: () => ({
+      ...{ organization, developer, app, product: 'orders' },
+      ...{ newConsumerKey: values.key, newConsumerSecret: values.secret, oldConsumerKey: values.old },
     }),
     idOf({ err }) {
       const [, id] = /started (arazzo\/\S+)/.exec(err) ?? [];
@@ -127,3 +142,65 @@ export function isAccepted({ apigee }: Pick<ArazzoSetUp, 'apigee'>, key: string)
   const oracle = apigee.oracle();
   return oracle.keys.some(({ sha256: hash }) => hash === sha256(key)) && oracle.acceptedAt(sha256(key), oracle.now);
 }
+
+/** A copy of `ownDocument`, changed, where its source is found. */
+export async function changedDocument(directory: string, change: (text: string) => string): Promise<string> {
+  const text = change(await readFile(ownDocument, 'utf8')).replaceAll('../../../examples/arazzo', '.');
+  await copyFile(keysDescription, join(directory, 'apigee-app-keys.openapi.yaml'));
+  const file = join(directory, `document-${randomBytes(6).toString('hex')}.yaml`);
+  await writeFile(file, text);
+  return file;
+}
+
+const head = [
+  'arazzo: 1.0.1',
+  'info: { title: T, version: 1.0.0 }',
+  'sourceDescriptions: [{ name: apigee, url: ../../../examples/arazzo/apigee-app-keys.openapi.yaml }]',
+  'workflows:',
+];
+const appInputs =
+  '{ type: object, required: [organization, developer, app], properties: { organization: { type: string }, developer: { type: string }, app: { type: string }, formerId: { type: string } } }';
+const appParameters =
+  '[{ name: organization, in: path, value: $inputs.organization }, { name: developer, in: path, value: $inputs.developer }, { name: app, in: path, value: $inputs.app }]';
+const look = [
+  '  - workflowId: look',
+  `    inputs: ${appInputs}`,
+  `    parameters: ${appParameters}`,
+  '    steps: [{ stepId: read, operationId: getApp, outputs: { name: $response.body#/name } }]',
+  '    outputs: { name: $steps.read.outputs.name }',
+];
+
+/** Reads the app. */
+export const lookingDocument = [...head, ...look].join('\n');
+
+/** Reads the app before and in between, then goes over its steps out of order. */
+export const jumpingDocument = [
+  ...head,
+  '  - workflowId: main',
+  '    dependsOn: [look]',
+  `    inputs: ${appInputs}`,
+  `    parameters: ${appParameters}`,
+  '    steps:',
+  '      - stepId: call',
+  '        workflowId: look',
+  '        parameters:',
+  '          - { name: organization, value: $inputs.organization }',
+  '          - { name: developer, value: $inputs.developer }',
+  '          - { name: app, value: $inputs.app }',
+  "        successCriteria: [{ condition: $outputs.name == 'ORDERS-APP' }]",
+  '        outputs: { name: $outputs.name }',
+  '        onSuccess: [{ name: over, type: goto, stepId: second }]',
+  '      - stepId: first',
+  '        operationId: getKey',
+  '        parameters: [{ name: key, in: path, value: $inputs.formerId }]',
+  '        onSuccess: [{ name: done, type: end }]',
+  '      - stepId: second',
+  '        operationId: getKey',
+  '        parameters: [{ name: key, in: path, value: $inputs.formerId }]',
+  '        onSuccess: [{ name: back, type: goto, stepId: first }]',
+  '      - stepId: never',
+  '        operationId: deleteKey',
+  '        parameters: [{ name: key, in: path, value: $inputs.formerId }]',
+  '    outputs: { name: $steps.call.outputs.name, before: $workflows.look.outputs.name }',
+  ...look,
+].join('\n');
