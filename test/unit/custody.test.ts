@@ -81,7 +81,7 @@ describe('installation', () => {
   test('another key file is refused at opening, by both key ids', async () => {
     await importOne();
     await expect(openCustody({ store, keys: newKeys('k-b') })).rejects.toMatchObject({
-      code: 'KT-STORE-CORRUPT',
+      code: 'KT-KEY-FILE',
       message: expect.stringContaining('sealed with key id k-a, this key file has k-b'),
     });
   });
