@@ -33,9 +33,9 @@ export async function addKey(path: string): Promise<string> {
 
 /** Whether anything still needs it is for the caller to know. @throws KeyturnError KT-KEY-FILE, KT-CONFLICT, KT-KEY-IN-USE for the current one */
 export async function removeKey(path: string, kid: string): Promise<void> {
-  await change(path, ({ current, keys, created = {} }) => {
+  await change(path, ({ current, keys, created = {}, retired = [] }) => {
     if (current === kid) throw new KeyturnError('KT-KEY-IN-USE', `${kid} is the current sealing key`);
-    return { current, keys: without(keys, kid), created: without(created, kid) };
+    return { current, keys: without(keys, kid), created: without(created, kid), retired: [...retired, kid] };
   });
 }
 

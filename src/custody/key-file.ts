@@ -23,6 +23,8 @@ const keyFileSchema = z.strictObject({
   keys: z.record(kidSchema, z.string()),
   /** When each key was made (ISO 8601); of a key that has none here it is not known. */
   created: z.record(kidSchema, z.iso.datetime()).exactOptional(),
+  /** Keys that were here once. A process that works with one of them knows by it that this is a later state of its own file. */
+  retired: z.array(kidSchema).exactOptional(),
 });
 
 /** What stands in a key file: secrets, for whoever changes it. */
@@ -84,8 +86,18 @@ class FollowedKeys implements FileKeys {
   }
   refresh(): void {
     const stats = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
-    if (!stats || stampOf(stats) !== this.#known.stamp) this.#known = look(this.#path);
+    if (stats && stampOf(stats) === this.#known.stamp) return;
+    const now = look(this.#path);
+    if (!follows(now, this.#known)) throw foreign(this.#path, this.#known.currentKid, now);
+    this.#known = now;
   }
+}
+
+/** A file of another store, or one that is older than what this process has sealed, must not take over: it would seal what the right one cannot open. */
+function follows(now: Known, before: Known): boolean {
+  const kid = before.currentKid;
+  const [key, known] = [now.byKid.get(kid), before.byKid.get(kid)];
+  return key && known ? key.equals(known) : now.retired.has(kid);
 }
 
 interface Known {
@@ -94,11 +106,12 @@ interface Known {
   readonly currentKid: string;
   readonly byKid: ReadonlyMap<string, KeyObject>;
   readonly createdMs: ReadonlyMap<string, number>;
+  readonly retired: ReadonlySet<string>;
 }
 
 function look(path: string): Known {
   const { text, stamp } = readGuarded(path);
-  const { current, keys, created = {} } = parseKeyFile(path, text);
+  const { current, keys, created = {}, retired = [] } = parseKeyFile(path, text);
   const byKid = new Map<string, KeyObject>();
   for (const [kid, base64] of Object.entries(keys)) {
     const key = keyFromBase64(base64);
@@ -106,7 +119,7 @@ function look(path: string): Known {
     byKid.set(kid, key);
   }
   const createdMs = new Map(Object.entries(created).map(([kid, at]) => [kid, Date.parse(at)]));
-  return { stamp, currentKid: current, byKid, createdMs };
+  return { stamp, currentKid: current, byKid, createdMs, retired: new Set(retired) };
 }
 
 /** What is checked is what is read: both go through one handle. @throws KeyturnError KT-KEY-FILE */
@@ -185,6 +198,11 @@ export function keyFileRefused(message: string, hint?: string): KeyturnError {
 
 function damaged(path: string): KeyturnError {
   return keyFileRefused(`the key file ${path} is damaged`, 'Restore it from its backup.');
+}
+
+function foreign(path: string, kid: string, { byKid }: Known): KeyturnError {
+  const message = `key id ${kid}, which is in use, is gone from ${path}: this key file has ${[...byKid.keys()].join(', ')}`;
+  return keyFileRefused(message, 'Put the newest key file of this store in its place.');
 }
 
 function unreadable(path: string, error: unknown): KeyturnError {

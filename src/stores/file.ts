@@ -212,13 +212,12 @@ class FileStore implements Store {
     }
   }
 
-  /** Left-overs of writers that were killed. */
+  /** Left-overs of writers that were killed. What cannot be removed (a read-only disk) stands in nobody's way. */
   async #sweep(): Promise<void> {
-    for (const file of await readdir(this.#tmp)) {
-      const path = join(this.#tmp, file);
-      const found = await stat(path).catch(unless('ENOENT'));
-      if (found && found.mtimeMs < Date.now() - TMP_LIFE_MS) await rm(path, { force: true });
-    }
+    const old = async (path: string): Promise<void> => {
+      if ((await stat(path)).mtimeMs < Date.now() - TMP_LIFE_MS) await rm(path, { force: true });
+    };
+    await Promise.allSettled((await readdir(this.#tmp)).map((file) => old(join(this.#tmp, file))));
   }
 
   async #reporting<T>(doing: string, work: () => Promise<T>): Promise<T> {

@@ -151,6 +151,29 @@ describe('a key file that gets another key', () => {
     expect([[...byKid.keys()], [...createdMs.keys()]]).toEqual([[kid], [kid]]);
   });
 
+  test('is followed by a process that slept from before its key was replaced until it was retired', async () => {
+    const path = await newKeyFile();
+    const asleep = await readKeyFile(path);
+    const old = asleep.currentKid;
+    const kid = await addKey(path);
+    await removeKey(path, old);
+    expect(kidOf(seal(asleep, label, Buffer.from('x')))).toBe(kid);
+  });
+
+  test.each(['another store', 'an older state'])('is not followed to %s: nothing is sealed with it', async (what) => {
+    const path = await newKeyFile();
+    const first = await readFile(path);
+    await addKey(path);
+    const running = await readKeyFile(path);
+    const sealed = seal(running, label, Buffer.from('x'));
+    if (what === 'an older state') await writeFile(path, first);
+    else await rename(await newKeyFile(), path);
+    expect(() => seal(running, label, Buffer.from('y'))).toThrow(
+      expect.objectContaining({ code: 'KT-KEY-FILE', message: expect.stringContaining(running.currentKid) }),
+    );
+    expect(unseal(running, label, sealed).plaintext.toString()).toBe('x');
+  });
+
   test('of an older keyturn does not tell when its key was made, and gets another all the same', async () => {
     const path = await newKeyFile();
     const { created: _, ...rest } = JSON.parse(await readFile(path, 'utf8')) as { created: object };
