@@ -99,7 +99,7 @@ function keyNamed(keys: SealingKeys, kid: string, name: string): KeyObject {
   if (key) return key;
   const own = [...keys.byKid.keys()].join(', ');
   const message = `the object ${name} was sealed with key id ${kid}, this key file has ${own}`;
-  const hint = `Put the key file that has ${kid} in its place: the newest one of this store, or its backup.`;
+  const hint = `Do not delete anything: put the key file that has ${kid} in its place, the newest one of this store or its backup.`;
   throw new KeyturnError('KT-KEY-FILE', message, { hint });
 }
 

@@ -117,3 +117,27 @@ it.concurrent(
     expect(await contentsOf(i), 'nothing was written into the restored store').toEqual(restored);
   },
 );
+
+it.concurrent(
+  'a worker that begins before the store is mounted makes nothing anew at the provider, and goes on when the store is there',
+  async ({ onTestFinished }) => {
+    const i = await installation({ onTestFinished });
+    const first = await workerProcess(i, { onTestFinished });
+    await rotated(i, 2);
+    await i.until('the old key is gone', (s) => s.previous.length === 0);
+    first.kill('SIGKILL');
+    await first.ended;
+    const writes = writesOf(i);
+    await rename(storeOf(i), `${storeOf(i)}.unmounted`);
+    await workerProcess(i, { onTestFinished });
+    await i.request('r-2');
+    const state = await i.until('it is noticed', (s) => s.status === 'needs-operator', 30_000);
+    expect(state.attention.map(({ code }) => code)).toContain('KT-STORE-FOREIGN');
+    expect(state.current).toMatchObject({ version: 2 });
+    expect(writesOf(i)).toEqual(writes);
+    await rename(storeOf(i), `${storeOf(i)}.underneath`);
+    await rename(`${storeOf(i)}.unmounted`, storeOf(i));
+    await i.until('version 3', (s) => s.current?.version === 3 && s.previous.length === 0, 40_000);
+    await expectAllWell(i, 3);
+  },
+);
