@@ -6,7 +6,7 @@ import { readDocument } from './config/document.js';
 import { createAccessLog, type AccessLog } from './custody/access.js';
 import { arazzoVault, type ArazzoVault } from './custody/arazzo-values.js';
 import type { Custody, Lockout } from './custody/custody.js';
-import { readKeyFile } from './custody/key-file.js';
+import { readKeyFile, type FileKeys } from './custody/key-file.js';
 import { createLockout } from './custody/lockout.js';
 import { INSTALLATION } from './custody/names.js';
 import { openCustody } from './custody/open.js';
@@ -35,10 +35,15 @@ export interface Vault {
   close(): Promise<void>;
 }
 
+/** What everything is sealed with, and where it lies: nothing is opened yet. @throws KeyturnError KT-KEY-FILE, KT-STORE-UNAVAILABLE */
+export async function openSealed(config: Config): Promise<{ readonly store: Store; readonly keys: FileKeys }> {
+  const keys = await readKeyFile(config.sealingKey.path);
+  return { keys, store: await openFileStore({ path: config.store.path }) };
+}
+
 /** @throws KeyturnError KT-KEY-FILE, KT-STORE-UNAVAILABLE */
 export async function openVault(config: Config, scrubber: Scrubber = createScrubber()): Promise<Vault> {
-  const keys = await readKeyFile(config.sealingKey.path);
-  const store = await openFileStore({ path: config.store.path });
+  const { store, keys } = await openSealed(config);
   const custody = await openCustody({ store, keys, scrubber });
   const lockout = createLockout({ store, keys, clock: Date, limit: config.lockout.limit });
   const access = createAccessLog({ store, keys, clock: Date });

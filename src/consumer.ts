@@ -10,7 +10,7 @@
  */
 import { knownInstallationId, liveConfig, openVault, providers, type Vault } from './compose.js';
 import { loadConfig, type Config, type CredentialConfig } from './config.js';
-import { KeyturnError } from './domain/errors.js';
+import { KeyturnError, type ErrorCode } from './domain/errors.js';
 import { iso } from './domain/instant.js';
 import { currentOf } from './domain/record.js';
 import type { Secret } from './domain/secret.js';
@@ -89,6 +89,9 @@ interface Kept {
   readonly readAtMs: number;
 }
 
+/** A key file that is not yet the newest one of the store is an outage, too: it is on its way. */
+const outages: ReadonlySet<string> = new Set<ErrorCode>(['KT-STORE-UNAVAILABLE', 'KT-KEY-FILE']);
+
 class StoreConsumer implements Consumer {
   readonly #kept = new Map<string, Kept>();
   readonly #reading = new Map<string, Promise<Kept>>();
@@ -109,7 +112,7 @@ class StoreConsumer implements Consumer {
     try {
       return (await this.#read(credentialId)).resolved;
     } catch (error) {
-      const isOutage = error instanceof KeyturnError && error.code === 'KT-STORE-UNAVAILABLE';
+      const isOutage = error instanceof KeyturnError && outages.has(error.code);
       if (isOutage && kept && isWithin(kept.readAtMs, refreshWithinMs)) return kept.resolved;
       throw error;
     }

@@ -33,6 +33,10 @@ export interface Commands {
   lockout: Command<readonly [credentialId?: string], { readonly reset?: true; readonly reason?: string }>;
   get: OfCredential<{ readonly field?: string; readonly reveal?: true }>;
   exec: Command<readonly [credentialId: string, ...command: string[]], { readonly keepEnv?: true }>;
+  'keys-list': Plain;
+  'keys-rotate': Plain;
+  'keys-rewrap': Plain;
+  'keys-retire': Command<readonly [kid: string], object>;
   doctor: Plain;
   simulate: Command<
     readonly [provider: string],
@@ -208,6 +212,27 @@ export const definitions: readonly Definition[] = [
     args: [id, ['<command...>', 'what to run, after --']],
     flags: [flag('--keep-env', 'keep the variables that keyturn.yaml refers to and TEMPORAL_*')],
     takesSignals: true,
+  },
+  {
+    name: 'keys-list',
+    words: ['keys', 'the sealing keys in the key file', 'list'],
+    summary: 'each sealing key, since when, and how much of the store it has sealed',
+  },
+  {
+    name: 'keys-rotate',
+    words: ['keys', 'the sealing keys in the key file', 'rotate'],
+    summary: 'add a sealing key that seals from now on; old ones go on opening',
+  },
+  {
+    name: 'keys-rewrap',
+    words: ['keys', 'the sealing keys in the key file', 'rewrap'],
+    summary: 'seal the whole store anew with the current key, while workers go on',
+  },
+  {
+    name: 'keys-retire',
+    words: ['keys', 'the sealing keys in the key file', 'retire'],
+    summary: 'remove an old sealing key that nothing needs any more',
+    args: [['<kid>', 'id of the key, as `keys list` shows it']],
   },
   { name: 'doctor', summary: 'check everything, each failure with its mend' },
   {

@@ -12,6 +12,9 @@ export interface Installation {
   readonly fingerprintKey: KeyObject;
 }
 
+/** A store may be put in place under a running process (a volume that is mounted late): then it is another installation. */
+const LOOK_AGAIN_MS = 5_000;
+
 export interface Installations {
   /** Undefined while the store is empty. @throws KeyturnError KT-STORE-CORRUPT when it holds records of nobody */
   find(): Promise<Installation | undefined>;
@@ -29,22 +32,39 @@ const key: ObjectKey = { purpose: 'installation', name: INSTALLATION, store: nul
 
 export function installations(objects: SealedObjects, clock: { now(): number }): Installations {
   let known: Installation | undefined;
+  let knownAtMs = 0;
 
   async function read(): Promise<Installation | undefined> {
     const object = await objects.read(key);
-    if (object) known = parse(object);
-    return known;
+    if (object) keep(parse(object));
+    return object && known;
+  }
+
+  function keep(installation: Installation): Installation {
+    knownAtMs = clock.now();
+    return (known = installation);
   }
 
   async function find(): Promise<Installation | undefined> {
-    if (known ?? (await read())) return known;
+    if (known) return clock.now() - knownAtMs < LOOK_AGAIN_MS ? known : lookAgain(known);
+    if (await read()) return known;
     // Listed after the first read: records that are there now may have come with their installation in between.
     if ((await objects.list(CREDENTIALS)).length === 0 || (await read())) return known;
     throw new KeyturnError('KT-STORE-CORRUPT', 'the store holds credentials, but the object `installation` is missing');
   }
 
+  /** While the store does not answer, what is known still counts. A store that was emptied is not taken for a new one. */
+  async function lookAgain(before: Installation): Promise<Installation> {
+    try {
+      return (await read()) ?? before;
+    } catch (error) {
+      if (error instanceof KeyturnError && error.code === 'KT-STORE-UNAVAILABLE') return before;
+      throw error;
+    }
+  }
+
   async function ensure(): Promise<Installation> {
-    return (await find()) ?? (known = await objects.update(key, (there) => makeUnlessThere(there, clock.now())));
+    return (await find()) ?? keep(await objects.update(key, (there) => makeUnlessThere(there, clock.now())));
   }
 
   return { find, ensure };

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KeyturnError } from '../domain/errors.js';
 import { StoreFailure, type Store } from '../stores/store.js';
-import { seal, unseal, type Label, type SealingKeys } from './sealing.js';
+import { headerOf, seal, unseal, type Label, type SealingKeys } from './sealing.js';
 
 /** In base64 and with its header an object of this size stays under 64 KiB, which is what the strictest store takes. */
 export const maxPlaintextBytes = 47 * 1024;
@@ -26,7 +26,7 @@ export type Change<T> =
   { readonly write: Buffer; readonly value: T; readonly store?: string } | { readonly unchanged: T };
 
 export interface SealedObjects {
-  /** @throws KeyturnError KT-STORE-UNAVAILABLE, KT-STORE-CORRUPT, KT-STORE-FOREIGN */
+  /** @throws KeyturnError KT-STORE-UNAVAILABLE, KT-STORE-CORRUPT, KT-STORE-FOREIGN, KT-KEY-FILE */
   read(key: ObjectKey): Promise<SealedObject | undefined>;
   /**
    * Decides from what is there now and writes the outcome as `seq`. A lost race is read again and decided anew, 8 times.
@@ -50,8 +50,11 @@ export function sealedObjects(store: Store, keys: SealingKeys): SealedObjects {
         const seq = (found?.object.seq ?? 0) + 1;
         const change = decide(found?.object, seq);
         if ('unchanged' in change) return change.unchanged;
-        const sealed = sealAs(keys, key, change.store, seq, change.write);
-        if (await written(store, key.name, sealed, found?.etag ?? null)) return change.value;
+        const sealAgain = (): Buffer => sealAs(keys, key, change.store, seq, change.write);
+        const sealed = sealAgain();
+        if (!(await written(store, key.name, sealed, found?.etag ?? null))) continue;
+        await keepReadable(store, keys, key.name, sealed, sealAgain);
+        return change.value;
       }
       throw new KeyturnError('KT-CONFLICT', `${key.name}: other writers came first ${MAX_CONFLICTS} times in a row`);
     },
@@ -59,6 +62,49 @@ export function sealedObjects(store: Store, keys: SealingKeys): SealedObjects {
     remove: (name) => inStore(() => store.remove(name)),
     check: () => inStore(() => store.check()),
   };
+}
+
+/**
+ * Seals the object with the current key, if another one has sealed it: same content, same `seq`, so that nobody who believes in a sequence
+ * number notices. Ends only when what is in the store opens with the current key.
+ * @throws KeyturnError of the store's codes, KT-KEY-FILE, KT-CONFLICT
+ */
+export async function reseal(store: Store, keys: SealingKeys, name: string): Promise<'resealed' | 'already' | 'gone'> {
+  let isMine = false;
+  for (let round = 0; round < MAX_CONFLICTS; round++) {
+    if (round > 0) await sleep(Math.random() * BACKOFF_MS * 2 ** round);
+    const stored = await inStore(() => store.read(name));
+    if (!stored) return 'gone';
+    const { purpose, kid } = headerOf(name, stored.bytes);
+    const { label, plaintext } = unseal(keys, { purpose, name }, stored.bytes);
+    keys.refresh?.();
+    if (kid === keys.currentKid) return isMine ? 'resealed' : 'already';
+    isMine = (await written(store, name, seal(keys, label, plaintext), stored.etag)) || isMine;
+  }
+  throw new KeyturnError('KT-CONFLICT', `${name}: other writers came first ${MAX_CONFLICTS} times in a row`);
+}
+
+/**
+ * A process that was frozen between sealing and writing may wake after the key was replaced, and even retired: then nobody could read what
+ * it wrote. So it looks again. The write itself is done: trouble here must not turn it into a failed one.
+ */
+async function keepReadable(
+  store: Store,
+  keys: SealingKeys,
+  name: string,
+  sealed: Buffer,
+  sealAgain: () => Buffer,
+): Promise<void> {
+  if (keys.refresh === undefined) return;
+  try {
+    keys.refresh();
+    if (headerOf(name, sealed).kid === keys.currentKid) return;
+    const stored = await store.read(name);
+    if (stored && sealed.equals(stored.bytes)) await written(store, name, sealAgain(), stored.etag);
+  } catch {
+    // `keyturn keys rewrap` finds it, and `retire` refuses until then.
+    return;
+  }
 }
 
 async function read(
@@ -114,7 +160,7 @@ async function written(store: Store, name: string, sealed: Buffer, expected: str
   }
 }
 
-async function inStore<T>(work: () => Promise<T>): Promise<T> {
+export async function inStore<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

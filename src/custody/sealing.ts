@@ -18,6 +18,8 @@ const FORMAT = 'keyturn-sealed/1';
 export interface SealingKeys {
   readonly currentKid: string;
   readonly byKid: ReadonlyMap<string, KeyObject>;
+  /** Looks at the key file again, so that a running process follows it. Absent: keys that never change. @throws KeyturnError KT-KEY-FILE */
+  refresh?(): void;
 }
 
 export type Purpose = 'installation' | 'record' | 'late' | 'lockout' | 'access' | 'arazzo';
@@ -48,7 +50,13 @@ const envelopeSchema = z.strictObject({
 });
 type Envelope = z.infer<typeof envelopeSchema>;
 
+/**
+ * Seals with the key that is current at this moment. While the key file cannot be read nothing is sealed: a key that lives only in the
+ * memory of a process may be gone with it, and with the key whatever it has sealed.
+ * @throws KeyturnError KT-KEY-FILE
+ */
 export function seal(keys: SealingKeys, label: Label, plaintext: Uint8Array): Buffer {
+  keys.refresh?.();
   const kid = keys.currentKid;
   const sealingKey = keys.byKid.get(kid);
   if (!sealingKey) throw new KeyturnError('KT-INTERNAL', `the current sealing key ${kid} is missing`);
@@ -61,19 +69,15 @@ export function seal(keys: SealingKeys, label: Label, plaintext: Uint8Array): Bu
 
 /**
  * Opens what was sealed for this purpose and name. Whether `store` and `seq` are the right ones is for the caller to say: they are
- * authentic, but only the caller knows what to expect.
- * @throws KeyturnError KT-STORE-CORRUPT
+ * authentic, but only the caller knows what to expect. A key that is not known is looked for in the key file once more.
+ * @throws KeyturnError KT-STORE-CORRUPT; KT-KEY-FILE when the key file lacks its key
  */
 export function unseal(keys: SealingKeys, expected: Pick<Label, 'purpose' | 'name'>, sealed: Uint8Array): Unsealed {
   const { purpose, store, name, seq, kid, key, body } = parse(expected.name, sealed);
   if (purpose !== expected.purpose || name !== expected.name) {
     throw corrupt(expected.name, 'holds an object that was sealed for another place');
   }
-  const sealingKey = keys.byKid.get(kid);
-  if (!sealingKey) {
-    const own = [...keys.byKid.keys()].join(', ');
-    throw corrupt(name, `was sealed with key id ${kid}, this key file has ${own}`);
-  }
+  const sealingKey = keyNamed(keys, kid, name);
   const label: Label = { purpose, store, name, seq };
   const bound = aad(label, kid);
   const dataKeyBytes = decrypt(sealingKey, bound, key);
@@ -81,6 +85,22 @@ export function unseal(keys: SealingKeys, expected: Pick<Label, 'purpose' | 'nam
   const plaintext = decrypt(keyFromBytes(dataKeyBytes), bound, body);
   if (!plaintext) throw notAuthentic(name, kid);
   return { label, plaintext };
+}
+
+/** What the header in clear says, which nothing has proven yet. @throws KeyturnError KT-STORE-CORRUPT */
+export function headerOf(name: string, sealed: Uint8Array): Pick<Label, 'purpose'> & { readonly kid: string } {
+  const { purpose, kid } = parse(name, sealed);
+  return { purpose, kid };
+}
+
+function keyNamed(keys: SealingKeys, kid: string, name: string): KeyObject {
+  if (!keys.byKid.has(kid)) keys.refresh?.();
+  const key = keys.byKid.get(kid);
+  if (key) return key;
+  const own = [...keys.byKid.keys()].join(', ');
+  const message = `the object ${name} was sealed with key id ${kid}, this key file has ${own}`;
+  const hint = `Do not delete anything: put the key file that has ${kid} in its place, the newest one of this store or its backup.`;
+  throw new KeyturnError('KT-KEY-FILE', message, { hint });
 }
 
 /** A JSON array: no two labels give the same text. */

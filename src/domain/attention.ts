@@ -12,6 +12,7 @@ const serious: ReadonlySet<string> = new Set<ErrorCode>([
   'KT-CAPABILITY-LOST',
   'KT-CREDENTIAL-REFUSED',
   'KT-CONSUMER-GONE',
+  'KT-KEY-FILE',
   'KT-LOCKOUT-BUDGET',
   'KT-LOCKED-OUT',
   'KT-OUTCOME-UNKNOWN',

@@ -56,6 +56,11 @@ export const errorTable = {
     retryable: false,
     hint: 'The key file must exist, belong to you and have mode 0600: `chmod 600 FILE`.',
   },
+  'KT-KEY-IN-USE': {
+    exit: 5,
+    retryable: false,
+    hint: 'Something still needs this key; `keyturn keys rewrap` seals the store anew with the current one.',
+  },
   'KT-TEMPORAL-UNREACHABLE': {
     exit: 6,
     retryable: true,

@@ -1,6 +1,6 @@
 /** Files that appear whole or not at all, and are on the disk once the call resolves. */
 import { constants } from 'node:fs';
-import { link, open, rm } from 'node:fs/promises';
+import { link, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { StoreFailure } from './store.js';
 
@@ -23,6 +23,18 @@ export async function publishFile(
     // What cannot be removed now is swept later: it must not turn a finished write into a failed one.
     await rm(tmpPath, { force: true }).catch(() => undefined);
   }
+}
+
+/** Puts `bytes` in the place of what is at `targetPath`, as `publishFile` does: whole or not at all. @throws the file system's error */
+export async function replaceFile(tmpPath: string, targetPath: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await writeSynced(tmpPath, bytes);
+    await rename(tmpPath, targetPath);
+  } catch (error) {
+    await rm(tmpPath, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(dirname(targetPath));
 }
 
 async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {

@@ -7,15 +7,16 @@
  * A write publishes the snapshot `expected + 1`; link(2) lets exactly one writer have that name, so a lost race is seen as EEXIST.
  * Pruning frees names again, and a process that slept through it could take a freed one: a writer would believe in a write nobody will
  * ever read, a reader would read it. A name can only have been freed once the newest seq is KEPT ahead of it. So both look at the newest
- * seq again afterwards, and within KEPT of it the name was never free.
+ * seq again afterwards, and within KEPT of it the name was never free. For the same reason an older value is forgotten by putting an empty
+ * snapshot in its place, never by removing it early.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asStoreFailure, errorCode, publishFile, syncFolder } from './durable.js';
+import { asStoreFailure, errorCode, publishFile, replaceFile, syncFolder } from './durable.js';
 import { folderOf, nameOf } from './file-names.js';
-import { decodeSnapshot, encodeSnapshot } from './snapshot.js';
-import { StoreFailure, type Store, type StoredObject } from './store.js';
+import { decodeSnapshot, encodeSnapshot, forgottenSnapshot } from './snapshot.js';
+import { StoreFailure, type OlderValue, type Store, type StoredObject } from './store.js';
 
 const KEPT = 8;
 const TMP_LIFE_MS = 3_600_000;
@@ -89,7 +90,7 @@ class FileStore implements Store {
       const found: string[] = [];
       for (const folder of await readdir(this.#objects)) {
         const name = nameOf(folder);
-        if (name?.startsWith(prefix) && (await this.#head(join(this.#objects, folder)))?.bytes) found.push(name);
+        if (name?.startsWith(prefix) && (await this.#isThere(join(this.#objects, folder)))) found.push(name);
       }
       return found.sort();
     });
@@ -119,8 +120,40 @@ class FileStore implements Store {
     });
   }
 
+  /** A damaged object is there: reading it says what is wrong with it, and the others are none the worse. */
+  async #isThere(folder: string): Promise<boolean> {
+    try {
+      return Boolean((await this.#head(folder))?.bytes);
+    } catch (error) {
+      if (error instanceof StoreFailure && error.kind === 'corrupt') return true;
+      throw error;
+    }
+  }
+
+  async *older(): AsyncGenerator<OlderValue> {
+    const folders = await this.#reporting('cannot list the store', () => readdir(this.#objects));
+    for (const [name, folder] of folders.map((f) => [nameOf(f), join(this.#objects, f)] as const)) {
+      if (name === undefined) continue;
+      for (const place of await this.#reporting(`cannot list ${name}`, () => this.#olderPlaces(folder))) {
+        const bytes = await this.#reporting(`cannot read ${name}`, () => olderValue(place));
+        if (bytes) yield { name, bytes, forget: () => this.#forget(name, place) };
+      }
+    }
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  async #olderPlaces(folder: string): Promise<readonly string[]> {
+    const sequence = await this.#sequence(folder);
+    return sequence.filter((s) => s < newest(sequence)).map((s) => join(folder, String(s)));
+  }
+
+  #forget(name: string, place: string): Promise<void> {
+    return this.#reporting(`cannot forget an older ${name}`, () =>
+      replaceFile(this.#newTmp(), place, forgottenSnapshot),
+    );
   }
 
   #folder(name: string): string {
@@ -137,7 +170,9 @@ class FileStore implements Store {
       if (seq === 0) return undefined;
       const place = join(folder, String(seq));
       const file = await fileIfThere(place);
-      if (file && newest(await this.#sequence(folder)) < seq + KEPT) return { seq, bytes: decodeSnapshot(place, file) };
+      if (!file || newest(await this.#sequence(folder)) >= seq + KEPT) continue;
+      const { kind, bytes } = decodeSnapshot(place, file);
+      if (kind !== 'forgotten') return { seq, bytes: kind === 'value' ? bytes : null };
     }
     throw new StoreFailure('unavailable', `${folder}: other processes write faster than it can be read`);
   }
@@ -177,13 +212,12 @@ class FileStore implements Store {
     }
   }
 
-  /** Left-overs of writers that were killed. */
+  /** Left-overs of writers that were killed. What cannot be removed (a read-only disk) stands in nobody's way. */
   async #sweep(): Promise<void> {
-    for (const file of await readdir(this.#tmp)) {
-      const path = join(this.#tmp, file);
-      const found = await stat(path).catch(unless('ENOENT'));
-      if (found && found.mtimeMs < Date.now() - TMP_LIFE_MS) await rm(path, { force: true });
-    }
+    const old = async (path: string): Promise<void> => {
+      if ((await stat(path)).mtimeMs < Date.now() - TMP_LIFE_MS) await rm(path, { force: true });
+    };
+    await Promise.allSettled((await readdir(this.#tmp)).map((file) => old(join(this.#tmp, file))));
   }
 
   async #reporting<T>(doing: string, work: () => Promise<T>): Promise<T> {
@@ -205,6 +239,19 @@ function conflict(name: string): StoreFailure {
 
 async function fileIfThere(path: string): Promise<Buffer | undefined> {
   return readFile(path).catch(unless('ENOENT'));
+}
+
+/** A damaged one is nothing that anybody could open. */
+async function olderValue(place: string): Promise<Buffer | undefined> {
+  const file = await fileIfThere(place);
+  if (!file) return undefined;
+  try {
+    const { kind, bytes } = decodeSnapshot(place, file);
+    return kind === 'value' ? bytes : undefined;
+  } catch (error) {
+    if (error instanceof StoreFailure && error.kind === 'corrupt') return undefined;
+    throw error;
+  }
 }
 
 function unless(expected: string): (error: unknown) => undefined {

@@ -18,7 +18,16 @@ export interface Store {
   remove(name: string): Promise<void>;
   /** A real write and read-back that touches no record. @throws StoreFailure */
   check(): Promise<void>;
+  /** Values of before that the store still keeps, also of removed names, newest not included. Absent: it keeps none. @throws StoreFailure */
+  older?(): AsyncIterable<OlderValue>;
   close(): Promise<void>;
+}
+
+export interface OlderValue {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** It cannot be had again. */
+  readonly forget: () => Promise<void>;
 }
 
 export interface StoredObject {

@@ -114,7 +114,7 @@ it('a store that was sealed with another key: both key ids, and the advice to de
   await rm(join(i.directory, 'key'));
   await createKeyFile(join(i.directory, 'key'));
   const kid = (JSON.parse(await readFile(join(i.directory, 'right-key'), 'utf8')) as { current: string }).current;
-  const { json } = await refused(i, 1, 'KT-STORE-CORRUPT', ['get', i.credentialId]);
+  const { json } = await refused(i, 2, 'KT-KEY-FILE', ['get', i.credentialId]);
   expect(json.error.message).toContain(kid);
   expect(json.error.hint).toMatch(/not delete/i);
 });

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Custody, Opened } from '../../src/custody/custody.js';
 import { openCustody } from '../../src/custody/open.js';
 import { createScrubber } from '../../src/custody/scrub.js';
@@ -13,6 +13,7 @@ import { openFileStore } from '../../src/stores/file.js';
 import { StoreFailure, type Store } from '../../src/stores/store.js';
 import {
   bytesUnder,
+  filesUnder,
   imported,
   intentFacts,
   lateAnswer,
@@ -81,7 +82,7 @@ describe('installation', () => {
   test('another key file is refused at opening, by both key ids', async () => {
     await importOne();
     await expect(openCustody({ store, keys: newKeys('k-b') })).rejects.toMatchObject({
-      code: 'KT-STORE-CORRUPT',
+      code: 'KT-KEY-FILE',
       message: expect.stringContaining('sealed with key id k-a, this key file has k-b'),
     });
   });
@@ -98,6 +99,29 @@ describe('installation', () => {
     await otherStore.write(`credential/${ID}`, foreign?.bytes ?? new Uint8Array(), null);
     await expect(other.read(ID)).rejects.toMatchObject({ code: 'KT-STORE-FOREIGN' });
     await expect(other.update(ID, raisedEpoch)).rejects.toMatchObject({ code: 'KT-STORE-FOREIGN' });
+  });
+
+  test('a store that is put in place under a running process is noticed; one that was emptied is not taken for a new one', async () => {
+    await importOne();
+    const right = await custody.installationId();
+    await rename(path, `${path}-away`);
+    onTestFinished(() => rm(`${path}-away`, { recursive: true, force: true }));
+    const clock = { atMs: nowMs, now: () => clock.atMs };
+    const early = await openCustody({ store: await openFileStore({ path }), keys, clock });
+    const wrong = await early.installationId();
+    expect(wrong).not.toBe(right);
+    await rm(path, { recursive: true });
+    await rename(`${path}-away`, path);
+    clock.atMs += 5_000;
+    expect(await early.installationId()).toBe(right);
+    expect((await early.read(ID))?.record.seq).toBe(1);
+
+    await rename(path, `${path}-away`);
+    await openFileStore({ path });
+    clock.atMs += 5_000;
+    expect(await early.installationId()).toBe(right);
+    expect(await early.read(ID)).toBeUndefined();
+    expect(await filesUnder(path)).toEqual([]);
   });
 
   test('records without their installation are not given a new one', async () => {

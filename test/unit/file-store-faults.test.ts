@@ -160,6 +160,36 @@ describe('file store and processes that sleep', () => {
     expect((await store.read('a'))?.bytes.toString()).toBe('later 19');
   });
 
+  const forgetOlder = async (path: string): Promise<void> => {
+    const store = await openFileStore({ path });
+    for await (const { forget } of store.older?.() ?? []) await forget();
+  };
+
+  test('a reader that slept until its snapshot was forgotten reads the newest', async () => {
+    const path = await temporaryFolder();
+    const store = await openFileStore({ path });
+    await store.write('a', Buffer.from('one'), null);
+    const meanwhile = async (): Promise<void> => {
+      await writeOn(path, 2);
+      await forgetOlder(path);
+    };
+    disk.asleep = { before: 'readFile', meanwhile };
+    expect(await store.read('a')).toEqual({ bytes: Buffer.from('later 1'), etag: '3' });
+  });
+
+  test('a writer that slept until its slot was taken and forgotten sees a conflict', async () => {
+    const path = await temporaryFolder();
+    const store = await openFileStore({ path });
+    const etag = await store.write('a', Buffer.from('one'), null);
+    const meanwhile = async (): Promise<void> => {
+      await writeOn(path, 5);
+      await forgetOlder(path);
+    };
+    disk.asleep = { before: 'link', meanwhile };
+    await expect(store.write('a', Buffer.from('stale'), etag)).rejects.toMatchObject({ kind: 'conflict' });
+    expect(await store.read('a')).toEqual({ bytes: Buffer.from('later 4'), etag: '6' });
+  });
+
   test('removals by several processes at once leave the object removed', async () => {
     const path = await temporaryFolder();
     const store = await openFileStore({ path });

@@ -146,7 +146,7 @@ describe('file store', () => {
     expect(await readdir(join(path, 'tmp'))).toEqual(['fresh']);
   });
 
-  test('a damaged snapshot is corrupt, for readers and writers, and is left as it is', async () => {
+  test('a damaged snapshot is corrupt, for readers and writers, is left as it is, and does not hide other objects', async () => {
     const path = await temporaryFolder();
     const store = await openFileStore({ path });
     const etag = await store.write('a', bytes('one two three'), null);
@@ -162,6 +162,8 @@ describe('file store', () => {
       await expect(store.read('a')).rejects.toMatchObject({ kind: 'corrupt' });
       await expect(store.write('a', bytes('x'), etag)).rejects.toMatchObject({ kind: 'corrupt' });
     }
+    await store.write('b', bytes('sound'), null);
+    expect(await store.list('')).toEqual(['a', 'b']);
     await writeFile(file, whole);
     expect((await store.read('a'))?.bytes.toString()).toBe('one two three');
   });
