@@ -35,7 +35,7 @@ const losses: readonly (readonly [what: string, lose: (i: Installation) => Promi
 
 it.concurrent.for(losses)(
   'a key file that %s: nothing is sealed, sent or made anew, and a running worker goes on when it is back',
-  async ([_, lose, says], { onTestFinished }) => {
+  async ([, lose, says], { onTestFinished }) => {
     const i = await installation({ onTestFinished });
     await workerProcess(i, { onTestFinished });
     const right = await readFile(keyFileOf(i));
