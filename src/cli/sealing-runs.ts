@@ -1,9 +1,10 @@
 import type { KeyturnClient } from '../client.js';
+import { workflowNames } from '../contract.js';
 import { KeyturnError } from '../domain/errors.js';
 import { iso } from '../domain/instant.js';
 
 /** The workflow whose histories hold values under the sealing key itself; answers in other histories have one-time keys of their own. */
-const SEALING_WORKFLOW = 'runArazzo';
+const SEALING_WORKFLOW = workflowNames.runArazzo;
 
 /**
  * How many such runs of this task queue Temporal still has: open ones, whenever they began (one may carry values from the run that it

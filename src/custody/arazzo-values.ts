@@ -91,7 +91,9 @@ export function arazzoVault(options: {
 function opened(keys: SealingKeys, { purpose, name }: Label, sealed: string): ReturnType<typeof unseal> {
   try {
     return unseal(keys, { purpose, name }, Buffer.from(sealed, 'base64'));
-  } catch {
+  } catch (error) {
+    // A key that the file does not have is the file's matter, not the value's.
+    if (error instanceof KeyturnError && error.code === 'KT-KEY-FILE') throw error;
     throw foreign();
   }
 }
