@@ -122,6 +122,31 @@ export const sections = [
     },
   },
   {
+    title: 'arazzo',
+    at: 'arazzo',
+    note: 'For runs of [Arazzo documents](arazzo.md). Nothing of it comes from a document.',
+    keys: { sources: 'by the names that the documents give to their sources' },
+  },
+  {
+    title: 'arazzo.sources',
+    at: 'arazzo.sources.*',
+    keys: {
+      url: 'base URL, in the place of the one that the description names',
+      auth: {
+        means: 'sent to exactly this origin and base path, and nowhere else',
+        default: '{ kind: none }',
+      },
+      'auth.kind':
+        '`google`: application default credentials; `bearer`; `basic`; `edge-oauth`: tokens of classic Edge, by password or refresh token; `none`',
+      'auth.token': 'secret reference, of `bearer`',
+      'auth.username': 'of `basic` and `edge-oauth`',
+      'auth.password': 'secret reference, of `basic` and `edge-oauth`',
+      'auth.tokenUrl': 'of `edge-oauth`',
+      'auth.refreshToken': 'secret reference, of `edge-oauth`, instead of user name and password',
+      insecure: 'allows `http:` beyond loopback: secrets travel in clear',
+    },
+  },
+  {
     title: 'connections',
     at: 'connections.*',
     note: 'What several credentials share. Besides `provider` it may hold any setting of that provider’s block; the credential’s own go before.',

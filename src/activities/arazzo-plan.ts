@@ -17,6 +17,8 @@ import { type ArazzoRuns, isSealed, Values } from './arazzo-run.js';
 
 /** Problems that one message holds. */
 const MAX_PROBLEMS = 20;
+/** The plan is a result of an activity, of which Temporal takes 2 MiB. */
+const MAX_PLAN_CHARS = 1024 * 1024;
 
 const inputSchema = z.strictObject({
   document: z.string(),
@@ -52,7 +54,10 @@ export async function arazzoPlan(runs: ArazzoRuns, input: RunArazzoInput): Promi
     one.workflowId,
     plannedOf(prepared, one, (operation) => baseUrlOf(operation, arazzo.sources, servers)),
   ]);
-  return { run, inputs, workflows: Object.fromEntries(planned) };
+  const plan = { run, inputs, workflows: Object.fromEntries(planned) };
+  if (JSON.stringify(plan).length > MAX_PLAN_CHARS)
+    throw refused([`the workflows that it comes to have too many steps: split the document`]);
+  return plan;
 }
 
 function requestOf(input: RunArazzoInput): z.output<typeof inputSchema> {

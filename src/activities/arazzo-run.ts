@@ -35,6 +35,8 @@ export interface Opened {
 
 /** Of one output or input: a larger one would fill the history. */
 const MAX_VALUE_BYTES = 64 * 1024;
+/** Of all that one step or workflow gives. */
+const MAX_VALUES_BYTES = 512 * 1024;
 
 export class ArazzoRuns {
   readonly #opened = new Map<string, Opened>();
@@ -125,6 +127,7 @@ export class Values {
     for (const other of this.#others) await this.#opened(other);
     this.#others = [];
     const closed: [string, unknown][] = [];
+    let all = 0;
     for (const [name, value] of Object.entries(values)) {
       const bytes = Buffer.byteLength(JSON.stringify(value));
       if (bytes > MAX_VALUE_BYTES)
@@ -132,6 +135,9 @@ export class Values {
           'KT-ARAZZO-LIMIT',
           `${name} has ${bytes} bytes: a value may have ${MAX_VALUE_BYTES / 1024} KiB`,
         );
+      all += bytes;
+      if (all > MAX_VALUES_BYTES)
+        throw new KeyturnError('KT-ARAZZO-LIMIT', `the values have more than ${MAX_VALUES_BYTES / 1024} KiB together`);
       // A foreign value that looks sealed is none: sealed itself, it is what it is.
       const isToSeal = isSecret(name, value) || isSealed(value) || holdsSecret(value, this.#secrets);
       closed.push([name, isToSeal ? await this.vault.seal(workflowIdOfThis(), value) : value]);

@@ -1,8 +1,9 @@
 import { query } from 'jsonpath-rfc9535';
+import parse from 'jsonpath-rfc9535/parser';
 import { RE2JS } from 're2js';
 import type { CriteriaEngines } from './criteria.js';
 import { syntaxError } from './failure.js';
-import { isObject, type Json } from './json.js';
+import { isList, isObject, type Json, type JsonObject } from './json.js';
 import { checkQuery } from './query-shape.js';
 
 /** Instructions of a compiled pattern times characters: some seconds at most. */
@@ -39,20 +40,32 @@ export function compile(pattern: string): RE2JS {
   }
 }
 
+const queryFunctions = ['count', 'length', 'value'];
+
 /** @throws ArazzoError syntax */
 export function checkJsonpath(text: string): void {
   checkQuery(text);
-  const plain = text.replaceAll(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/gu, "''");
-  const [, name] = /([a-z][a-z0-9_]*)\s*\(/.exec(plain.replaceAll(/\b(?:length|count|value)\s*\(/g, '(')) ?? [];
-  if (name !== undefined)
-    throw syntaxError(`the function ${name}() is not supported: length, count and value are; or use type: regex`);
-  if (depthOf(plain) > maxQueryDepth) throw syntaxError(`is nested deeper than ${maxQueryDepth} brackets`);
+  if (depthOf(text) > maxQueryDepth) throw syntaxError(`is nested deeper than ${maxQueryDepth} brackets`);
+  for (const node of nodesOf(parsed(text))) {
+    const { type, name } = node;
+    if (type === 'FunctionExpr' && typeof name === 'string' && !queryFunctions.includes(name))
+      throw syntaxError(`the function ${name}() is not supported: length, count and value are; or use type: regex`);
+    // The engine takes an index there for a name that is never found (1.3.0), and `!=` would hold for everything.
+    if (type === 'SingularQuerySegment' && isObject(node['node']) && node['node']['type'] === 'IndexSelector')
+      throw syntaxError('an index in a comparison is not supported as such: write value(@.list[0].name) == …');
+  }
+}
+
+function parsed(text: string): Json {
   try {
-    query(null, text);
+    return JSON.parse(JSON.stringify(parse(text))) as Json;
   } catch {
     throw syntaxError('is not a JSONPath query of RFC 9535');
   }
 }
+
+const nodesOf = (value: Json): readonly JsonObject[] =>
+  isList(value) ? value.flatMap(nodesOf) : isObject(value) ? [value, ...Object.values(value).flatMap(nodesOf)] : [];
 
 function depthOf(text: string): number {
   let depth = 0;

@@ -4,7 +4,8 @@ import { compile } from './engines.js';
 import { find, type Scope } from './evaluate.js';
 import { formatExpression } from './expression.js';
 import { ArazzoError, syntaxError } from './failure.js';
-import { isList, isObject, type Json, type JsonObject } from './json.js';
+import { isObject, type Json, type JsonObject } from './json.js';
+import { countOf } from './limits.js';
 import { parametersOf } from './parameters.js';
 import { expressionsIn } from './template.js';
 
@@ -64,14 +65,6 @@ const linear = Object.assign(
   },
   { code: 'linear' },
 );
-
-const countOf = (value: Json): number =>
-  1 +
-  (isList(value)
-    ? value.reduce<number>((sum, item) => sum + countOf(item), 0)
-    : isObject(value)
-      ? Object.values(value).reduce<number>((sum, item) => sum + countOf(item), 0)
-      : 0);
 
 /**
  * Inputs that a request of the workflow names and that are not there.

@@ -17,6 +17,10 @@ export const limits = {
   conditionDepth: 32,
   /** Characters of one runtime expression. */
   expressionLength: 4_096,
+  /** Of the input schemas of all workflows together, references followed. */
+  schemaNodes: 20_000,
+  /** Characters of what a request sends in one place, such as its body. */
+  requestLength: 1_048_576,
 } as const;
 
 export type Measured =
@@ -45,3 +49,9 @@ export function measure(value: unknown): Measured {
   };
   return refusal(value, []) ?? { kind: 'fits', value: value as Json };
 }
+
+/** How many values a value is made of, itself included. */
+export const countOf = (value: Json): number =>
+  typeof value === 'object' && value !== null
+    ? Object.values<Json>(value).reduce<number>((sum, inner) => sum + countOf(inner), 1)
+    : 1;

@@ -2,6 +2,7 @@ import type { RequestBody } from './document.js';
 import type { Scope } from './evaluate.js';
 import { ArazzoError } from './failure.js';
 import { isList, isObject, type Json } from './json.js';
+import { limits } from './limits.js';
 import { type BodyFormat, escapes, formatOf } from './media-type.js';
 import type { Operation } from './openapi.js';
 import { formatPointer, replacedAt } from './pointer.js';
@@ -37,7 +38,25 @@ export function bodyOf(body: RequestBody, contentType: string, scope: Scope): Bo
     if (after !== undefined) return after;
     throw unsendable(`the payload has nothing at ${formatPointer(replacement.target)} to be replaced`);
   }, payload);
-  return { contentType, value, text: written(value, format) };
+  // Few expressions can name a large value often: nothing is written before it is known to fit.
+  if (lengthOf(value, limits.requestLength) > limits.requestLength) throw tooLong();
+  const text = written(value, format);
+  if (text.length > limits.requestLength) throw tooLong();
+  return { contentType, value, text };
+}
+
+const tooLong = (): ArazzoError => unsendable(`the body would have more than ${limits.requestLength} characters`);
+
+/** Characters of all texts and names in a value; counting ends above the limit. */
+function lengthOf(value: Json, limit: number): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 1;
+  let length = 2;
+  for (const [name, inner] of Object.entries<Json>(value)) {
+    length += (isList(value) ? 1 : name.length) + lengthOf(inner, limit - length);
+    if (length > limit) break;
+  }
+  return length;
 }
 
 /** A text of JSON is read after its values were put in: it must be JSON then. */

@@ -2,6 +2,7 @@ import type { ArazzoDocument, Criterion, Step, Workflow } from './document.js';
 import { checkJsonpath, compile } from './engines.js';
 import { checkSchema } from './inputs.js';
 import type { Json } from './json.js';
+import { countOf, limits } from './limits.js';
 import type { Operation } from './openapi.js';
 import { parseArazzo } from './parse.js';
 import { type Problem, Reader } from './problems.js';
@@ -26,6 +27,11 @@ export function prepare(data: unknown, descriptions: ReadonlyMap<string, Json>):
   if (document === undefined || problems.length > 0) return { problems };
   const resolved = resolveArazzo(document, descriptions);
   const reader = new Reader();
+  const schemas = document.workflows.map(({ inputs }) => countOf(inputs?.schema ?? null));
+  if (schemas.reduce((sum, count) => sum + count, 0) > limits.schemaNodes)
+    return {
+      problems: [{ at: ['workflows'], message: `the input schemas have more than ${limits.schemaNodes} values` }],
+    };
   for (const workflow of document.workflows) {
     checkCriteria(reader, workflow);
     reader.attempt(workflow.inputs?.at ?? workflow.at, () => checkSchema(workflow));

@@ -138,11 +138,19 @@ function orderProblem(
   step: Step | undefined,
 ): string | undefined {
   if (expression.kind !== 'steps' || step === undefined || moment !== 'request') return undefined;
-  if (actionsIn(workflow).some(({ to }) => to?.kind === 'step')) return undefined;
+  if (jumps(workflow)) return undefined;
   const indexOf = (id: string): number => workflow.steps.findIndex(({ stepId }) => stepId === id);
   return indexOf(expression.stepId) < indexOf(step.stepId)
     ? undefined
     : 'is not known yet: that step does not run before';
+}
+
+/** Asked for each expression, and answered once. */
+const jumping = new WeakMap<Workflow, boolean>();
+function jumps(workflow: Workflow): boolean {
+  const known = jumping.get(workflow) ?? actionsIn(workflow).some(({ to }) => to?.kind === 'step');
+  jumping.set(workflow, known);
+  return known;
 }
 
 /** The whole name, or its first part when the name goes into a value. */

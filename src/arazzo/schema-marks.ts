@@ -2,7 +2,7 @@ import { isList, isObject, type Json, type JsonObject, own } from './json.js';
 import { dereferenced } from './openapi.js';
 
 /** Schemas seen in one question: descriptions may refer to themselves. */
-const maxSchemas = 2_000;
+const maxSchemas = 300;
 
 /** Whether the schema marks what stands at the pointer, something within it or around it with `format: password`. */
 export function isMarkedSecret(description: Json, schema: Json | undefined, pointer: readonly string[]): boolean {

@@ -14,44 +14,88 @@ import { expressionsIn, parseTemplate } from './template.js';
  * workflow and in those that it calls, awaits or goes to.
  */
 export function secretInputs(prepared: Prepared, workflow: Workflow): ReadonlySet<string> {
-  return search(prepared, workflow, new Set());
+  const known = found.get(prepared) ?? search(prepared);
+  found.set(prepared, known);
+  return known.get(workflow.workflowId) ?? new Set();
 }
 
-function search(prepared: Prepared, workflow: Workflow, before: ReadonlySet<Workflow>): ReadonlySet<string> {
-  const declared = workflow.inputs?.properties ?? {};
-  const found = new Set<string>();
-  const add = (name: string): void => {
-    const root = Object.hasOwn(declared, name) ? name : (name.split('.')[0] ?? name);
-    if (Object.hasOwn(declared, root)) found.add(root);
-  };
-  const addFrom = (expressions: readonly Expression[]): void => {
-    for (const expression of expressions) if (expression.kind === 'inputs') add(expression.name);
-  };
-  for (const [name, schema] of Object.entries(declared)) {
-    if (isSecretName(name) || hasSecretName(schema) || hasPassword(schema)) add(name);
-  }
-  if (before.has(workflow)) return found;
-  const seen = new Set([...before, workflow]);
-  const secretsOf = (id: string): ReadonlySet<string> => {
-    const called = prepared.document.workflows.find(({ workflowId }) => workflowId === id);
-    return called === undefined ? new Set() : search(prepared, called, seen);
-  };
-  for (const step of workflow.steps) {
-    const operation = prepared.operations.get(step);
-    if (operation === undefined) {
-      const called = secretsOf(step.target.text);
-      for (const { name, value } of parametersOf(workflow, step)) {
-        if (called.has(name) || isSecretName(name)) addFrom(expressionsIn(value));
+type SecretNames = ReadonlyMap<string, Set<string>>;
+const found = new WeakMap<Prepared, SecretNames>();
+
+/** What an input becomes in another workflow. */
+interface Handing {
+  readonly from: string;
+  readonly names: readonly string[];
+  readonly to: string;
+  readonly as: string;
+}
+
+/** By each workflow itself, and then from workflow to workflow until nothing is added: they may lead to each other in a circle. */
+function search(prepared: Prepared): SecretNames {
+  const { workflows } = prepared.document;
+  const secrets = new Map(workflows.map((workflow) => [workflow.workflowId, ownSecrets(prepared, workflow)]));
+  const handings = workflows.flatMap((workflow) => handingsOf(prepared, workflow));
+  for (let isDone = false; !isDone;) {
+    isDone = true;
+    for (const { from, names, to, as } of handings) {
+      const known = secrets.get(from);
+      if (known === undefined || secrets.get(to)?.has(as) !== true) continue;
+      for (const name of names) {
+        if (known.has(name)) continue;
+        known.add(name);
+        isDone = false;
       }
-    } else addFrom(secretUses(prepared, workflow, step, operation));
+    }
   }
-  const others = [
+  return secrets;
+}
+
+function ownSecrets(prepared: Prepared, workflow: Workflow): Set<string> {
+  const declared = Object.entries(workflow.inputs?.properties ?? {});
+  const byName = declared.flatMap(([name, schema]) =>
+    isSecretName(name) || hasSecretName(schema) || hasPassword(schema) ? [name] : [],
+  );
+  const byUse = workflow.steps.flatMap((step) => {
+    const operation = prepared.operations.get(step);
+    if (operation !== undefined) return secretUses(prepared, workflow, step, operation);
+    return parametersOf(workflow, step).flatMap(({ name, value }) => (isSecretName(name) ? expressionsIn(value) : []));
+  });
+  return new Set([...byName, ...inputsIn(workflow, byUse)]);
+}
+
+function handingsOf({ document, operations }: Prepared, workflow: Workflow): readonly Handing[] {
+  const from = workflow.workflowId;
+  const called = workflow.steps
+    .filter((step) => !operations.has(step))
+    .flatMap((step) =>
+      parametersOf(workflow, step).map(({ name, value }): Handing => {
+        return { from, names: inputsIn(workflow, expressionsIn(value)), to: step.target.text, as: name };
+      }),
+    );
+  const others = new Set([
     ...workflow.dependsOn.map(({ text }) => text),
     ...actionsIn(workflow).flatMap(({ to }) => (to?.kind === 'workflow' ? [to.id] : [])),
-  ];
-  // These get the inputs that they declare under the same names.
-  for (const id of others) for (const name of secretsOf(id)) add(name);
-  return found;
+  ]);
+  const declared = workflow.inputs?.properties ?? {};
+  const sameNames = document.workflows
+    .filter(({ workflowId }) => others.has(workflowId))
+    .flatMap(({ workflowId, inputs }) =>
+      Object.keys(inputs?.properties ?? {})
+        .filter((name) => Object.hasOwn(declared, name))
+        .map((name): Handing => ({ from, names: [name], to: workflowId, as: name })),
+    );
+  return [...called, ...sameNames];
+}
+
+/** Declared inputs that these expressions name, or go into. */
+function inputsIn(workflow: Workflow, expressions: readonly Expression[]): readonly string[] {
+  const declared = workflow.inputs?.properties ?? {};
+  return expressions.flatMap((expression) => {
+    if (expression.kind !== 'inputs') return [];
+    const { name } = expression;
+    const root = Object.hasOwn(declared, name) ? name : (name.split('.')[0] ?? name);
+    return Object.hasOwn(declared, root) ? [root] : [];
+  });
 }
 
 /** Every expression that stands where a request has a secret. */

@@ -2,6 +2,7 @@ import { evaluate, type Scope } from './evaluate.js';
 import { type Expression, parseExpression } from './expression.js';
 import { ArazzoError, quoted, syntaxError } from './failure.js';
 import { isList, isObject, type Json } from './json.js';
+import { limits } from './limits.js';
 
 /** Text of the document as a value: one expression, whose value keeps its type, or text with embedded expressions. */
 export type Template =
@@ -50,9 +51,14 @@ export function fill(value: Json, scope: Scope, escape: (text: string) => string
   if (typeof value === 'string') {
     const template = parseTemplate(value);
     if (template.kind === 'expression') return evaluate(template.expression, scope);
-    return template.parts
-      .map((part) => (typeof part === 'string' ? part : escape(asText(evaluate(part, scope), value))))
-      .join('');
+    return template.parts.reduce<string>((text, part) => {
+      const longer = text + (typeof part === 'string' ? part : escape(asText(evaluate(part, scope), value)));
+      if (longer.length <= limits.requestLength) return longer;
+      throw new ArazzoError(
+        'unsendable',
+        `${quoted(value)} would become longer than ${limits.requestLength} characters`,
+      );
+    }, '');
   }
   if (isList(value)) return value.map((item) => fill(item, scope, escape));
   if (!isObject(value)) return value;

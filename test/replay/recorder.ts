@@ -1,9 +1,13 @@
 /** Records the histories that every later version of the workflows has to replay: KEYTURN_RECORD_HISTORIES=1 npx vitest run --project replay */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { updateNames, workflowNames } from '../../src/contract.js';
-import { eventually } from '../support/around.js';
+import { onTestFinished } from 'vitest';
+import { queryNames, updateNames, workflowNames, type ArazzoState } from '../../src/contract.js';
+import { startApigeeSimulator } from '../../src/simulators/apigee/index.js';
+import { createRoute, jumpingDocument, keysDescription, ownDocument } from '../support/arazzo.js';
+import { edit, eventually } from '../support/around.js';
 import { installation, type Installation, type InstallationOptions } from '../support/installation.js';
 
 /** One file of test/histories: the runs of one story. */
@@ -153,7 +157,39 @@ export const stories: Readonly<Record<string, Story>> = {
       await run(workflowNames.makeApiRequest, 'call', { path: '/branches' });
     },
   },
+  arazzo: { others: ['arazzo/rotate', 'arazzo/main'], tell: tellArazzo },
 };
+
+/** A timer, an unknown outcome and an operator; then a sub-workflow, what is awaited, and jumps. */
+async function tellArazzo(i: Installation): Promise<void> {
+  const apigee = await startApigeeSimulator();
+  onTestFinished(() => apigee.close());
+  await writeFile(new URL('token', `file://${i.directory}/`), apigee.seeded.accessToken);
+  const source = { url: apigee.managementUrl, auth: { kind: 'bearer', token: '${file:token}' } };
+  await edit(i, (file) => Object.assign(file, { arazzo: { sources: { apigee: source } } }));
+  const { organization, developer, app, consumerKey } = apigee.seeded;
+  const description = await readFile(keysDescription, 'utf8');
+  const text = (await readFile(ownDocument, 'utf8')).replace(
+    'outputs: { appName:',
+    'onFailure: [{ name: later, type: retry, retryAfter: 0.5 }]\n        outputs: { appName:',
+  );
+  const start = async (workflowId: string, document: string): Promise<WorkflowHandle> => {
+    const id = `arazzo/${workflowId}/${i.credentialId}`;
+    const secrets = { freshKey: 'Fresh-Key-0123456789', freshPart: 'Fresh-Part-0123456789', formerId: consumerKey };
+    const sealed: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(secrets)) sealed[name] = await i.vault.arazzo.seal(id, value);
+    const inputs = { organization, developer, app, product: 'orders', ...sealed };
+    const args = [{ document, sources: { apigee: description }, workflowId, inputs }];
+    return i.client.temporal.workflow.start(workflowNames.runArazzo, { workflowId: id, taskQueue: i.taskQueue, args });
+  };
+  await (await start('main', jumpingDocument)).result();
+  apigee.faults.add({ match: { method: 'GET' }, action: 'status', status: 503 });
+  apigee.faults.add({ match: createRoute, action: 'drop-after-commit' });
+  const run = await start('rotate', text);
+  await eventually('it asks', async () => (await run.query<ArazzoState>(queryNames.arazzoState)).unknown);
+  await run.executeUpdate(updateNames.resolveStep, { args: [{ stepId: 'make', decision: 'skip' }] });
+  await run.result();
+}
 
 /** The runs of a story, recorded anew where that is asked for. */
 export async function historyOf(name: string): Promise<readonly Recorded[]> {

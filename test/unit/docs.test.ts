@@ -182,7 +182,7 @@ describe('`temporal …` lines', () => {
         expect(Object.values(workflowNames), where).toContain(type);
       for (const [name] of line.matchAll(/\bKeyturn\w+/g)) expect(Object.keys(searchAttributes), where).toContain(name);
       for (const id of values(line, '-w'))
-        expect(id, where).toMatch(new RegExp(`^(${credentialWorkflowId('')}|rotate/)`));
+        expect(id, where).toMatch(new RegExp(`^(${credentialWorkflowId('')}|rotate/|arazzo/)`));
       for (const id of values(line, '-s')) expect(id, where).toMatch(new RegExp(`^${scheduleId('')}`));
       for (const [, input = ''] of line.matchAll(/(?:-i|--signal-input) '([^']*)'/g))
         expect(() => JSON.parse(input) as unknown, where).not.toThrow();

@@ -216,3 +216,17 @@ describe('requests', () => {
     expect(buildInputs(workflow, step, scope)).toEqual({ site: 'a/b ü' });
   });
 });
+
+test('few expressions cannot name a large value often: a body has at most 1 MiB', { timeout: 5_000 }, () => {
+  const large = { ...scope, inputs: { ...scope.inputs, site: 's', newCode: 'x'.repeat(60_000) } };
+  const body = (payload: unknown) =>
+    request(
+      'add',
+      (d) =>
+        Object.assign(d.workflows.at(0).steps.at(0), { requestBody: { contentType: 'application/json', payload } }),
+      large,
+    ).body?.text.length;
+  expect(body({ list: Array.from({ length: 10 }, () => '$inputs.newCode') })).toBeGreaterThan(600_000);
+  expect(() => body({ list: Array.from({ length: 40_000 }, () => '$inputs.newCode') })).toThrow(/more than/);
+  expect(() => body(`["${'{$inputs.newCode}'.repeat(40_000)}"]`)).toThrow(/longer than/);
+});
