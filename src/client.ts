@@ -27,6 +27,7 @@ import {
   type RotationRequest,
 } from './contract.js';
 import { KeyturnError, isErrorCode } from './domain/errors.js';
+import { plainLine } from './domain/foreignText.js';
 
 export interface KeyturnClientOptions {
   readonly connection: ConnectionOptions;
@@ -43,6 +44,8 @@ export interface RunningEntity {
 /** How long a query or update may wait for a worker. */
 const ANSWER_WITHIN_MS = 10_000;
 const WORKER_SHOWS_WITHIN_MS = 3_000;
+/** Of a refusal: whoever writes in the namespace could send any text. */
+const MAX_MESSAGE_CHARS = 500;
 /** How often a wait looks, at first and in the end. */
 const POLL_MS = 100;
 const MAX_POLL_MS = 2_000;
@@ -148,6 +151,24 @@ export class KeyturnClient {
       }),
     );
     return { workflowId: credentialWorkflowId(credentialId) };
+  }
+
+  /**
+   * How many events of the entity no worker has worked off yet, at most `most`; 0 where it does not run. A worker takes all of them in one
+   * task: thousands take longer than a task may take.
+   */
+  async backlog(credentialId: string, most: number): Promise<number> {
+    const { namespace } = this.temporal.options;
+    const execution = { workflowId: credentialWorkflowId(credentialId) };
+    const newest = await this.asked(credentialId, () =>
+      this.temporal.workflowService
+        .getWorkflowExecutionHistoryReverse({ namespace, execution, maximumPageSize: most })
+        .catch(notStartedAsNull),
+    );
+    const events = newest?.history?.events ?? [];
+    const workedOff = events.findIndex((event) => event.workflowTaskCompletedEventAttributes);
+    if (workedOff >= 0) return workedOff;
+    return newest && newest.nextPageToken.length > 0 ? most : Math.min(events.length, most);
   }
 
   /**
@@ -288,6 +309,11 @@ export class KeyturnClient {
   }
 }
 
+function notStartedAsNull(error: unknown): null {
+  if (isGrpcServiceError(error) && error.code === 5) return null;
+  throw error;
+}
+
 function notFoundAsNull(error: unknown): null {
   if (error instanceof WorkflowNotFoundError) return null;
   throw error;
@@ -313,7 +339,7 @@ function translated(error: unknown, credentialId: string, taskQueue: string): un
     return new KeyturnError('KT-NOT-RUNNING', `the workflow of ${credentialId} is not running`);
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
     const { type, message } = error.cause;
-    return new KeyturnError(type && isErrorCode(type) ? type : 'KT-INPUT', message);
+    return new KeyturnError(type && isErrorCode(type) ? type : 'KT-INPUT', plainLine(message, MAX_MESSAGE_CHARS));
   }
   const grpc = isGrpcServiceError(error)
     ? error

@@ -49,6 +49,11 @@ export const refusals: Readonly<Record<RefusalReason, Failure>> = {
     message: 'too many unauthenticated webhooks at once',
     hint: 'Mend the authentication: authenticated webhooks are still accepted.',
   },
+  backlog: {
+    code: 'KT-NO-WORKER',
+    message: 'hundreds of requests for this credential wait for a worker already',
+    hint: 'Start a worker: those that wait give one rotation. Then send it again, if it is still wanted.',
+  },
   'temporal-unreachable': {
     code: 'KT-TEMPORAL-UNREACHABLE',
     message: 'Temporal has not accepted the request',
