@@ -100,7 +100,7 @@ test(
       socket.on('error', () => undefined);
       onTestFinished(() => void socket.destroy());
     }
-    const strangers = flood(hooks, 3_000, 'stranger', { 'x-keyturn-secret': 'guess' });
+    const strangers = flood(hooks, 1_500, 'stranger', { 'x-keyturn-secret': 'guess' });
     const oversize = Promise.all(
       Array.from({ length: 20 }, (_, n) => deliver(hooks, `big-${n}`, { body: 'x'.repeat(1_000_000) })),
     );
@@ -126,7 +126,7 @@ test(
     // Nobody works: what waits is bounded, and does not break the worker that comes back.
     worker.child.kill('SIGTERM');
     await once(worker.child, 'exit');
-    const unworked = await flood(hooks, 2_000, 'unworked', hookHeaders);
+    const unworked = await flood(hooks, 1_500, 'unworked', hookHeaders);
     expect(unworked.get(202)?.length ?? 0).toBeLessThanOrEqual(bounds.seenRequests);
     const fresh = await started(i, 'worker', /keyturn worker polls/);
     await i.request('marker');
@@ -141,6 +141,19 @@ test(
     }
   },
 );
+
+test('how much waits for a worker is known without one, and shrinks when one works', async () => {
+  const i = await installation({ policy: { minInterval: '1h' } });
+  expect(await i.client.backlog(i.credentialId, 20)).toBe(0);
+  await Promise.all(Array.from({ length: 30 }, (_, n) => i.request(`waits-${n}`, { source: 'webhook' })));
+  expect(await i.client.backlog(i.credentialId, 20)).toBe(20);
+  // The start of the workflow and the task that nobody takes wait, too.
+  expect(await i.client.backlog(i.credentialId, 500)).toBe(32);
+  await i.worker();
+  await i.until('all is worked off', (s) => s.current?.version === 2 && s.pendingRequests === 0 && s.rotation === null);
+  await eventually('little waits', async () => (await i.client.backlog(i.credentialId, 500)) < 5);
+  expect(keysMade(i)).toBe(1);
+});
 
 /** Clears the screen, paints, links, turns the direction, hides, ends lines, and is markup. */
 const evil =
