@@ -8,6 +8,10 @@ import {
 import { ApplicationFailure } from '@temporalio/common';
 import { credentialWorkflowId } from './contract.js';
 import { KeyturnError, isErrorCode } from './domain/errors.js';
+import { plainLine } from './domain/foreignText.js';
+
+/** Of a refusal: whoever writes in the namespace could send any text. */
+const MAX_MESSAGE_CHARS = 500;
 
 export function foreign(credentialId: string, owner: string, own: string | null): KeyturnError {
   const ours = own === null ? 'the store of this keyturn.yaml is empty' : `the store of this keyturn.yaml to ${own}`;
@@ -40,7 +44,7 @@ export function translated(error: unknown, credentialId: string, taskQueue: stri
     return new KeyturnError('KT-NOT-RUNNING', `the workflow of ${credentialId} is not running`);
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
     const { type, message } = error.cause;
-    return new KeyturnError(type && isErrorCode(type) ? type : 'KT-INPUT', message);
+    return new KeyturnError(type && isErrorCode(type) ? type : 'KT-INPUT', plainLine(message, MAX_MESSAGE_CHARS));
   }
   const grpc = isGrpcServiceError(error)
     ? error

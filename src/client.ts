@@ -169,6 +169,24 @@ export class KeyturnClient {
   }
 
   /**
+   * How many events of the entity no worker has worked off yet, at most `most`; 0 where it does not run. A worker takes all of them in one
+   * task: thousands take longer than a task may take.
+   */
+  async backlog(credentialId: string, most: number): Promise<number> {
+    const { namespace } = this.temporal.options;
+    const execution = { workflowId: credentialWorkflowId(credentialId) };
+    const newest = await this.asked(credentialId, () =>
+      this.temporal.workflowService
+        .getWorkflowExecutionHistoryReverse({ namespace, execution, maximumPageSize: most })
+        .catch(notStartedAsNull),
+    );
+    const events = newest?.history?.events ?? [];
+    const workedOff = events.findIndex((event) => event.workflowTaskCompletedEventAttributes);
+    if (workedOff >= 0) return workedOff;
+    return newest && newest.nextPageToken.length > 0 ? most : Math.min(events.length, most);
+  }
+
+  /**
    * Update, with start: answers with the place in the queue. Nothing is sent where no worker polls: Temporal would keep the request and the
    * rotation would happen later, although this call has failed.
    * @throws KeyturnError KT-NO-WORKER, KT-STORE-FOREIGN
@@ -317,6 +335,11 @@ export class KeyturnClient {
 function ownerIn(memo: Record<string, unknown> | undefined): string | null {
   const { installationId } = memo ?? {};
   return typeof installationId === 'string' ? installationId : null;
+}
+
+function notStartedAsNull(error: unknown): null {
+  if (isGrpcServiceError(error) && error.code === 5) return null;
+  throw error;
 }
 
 function pendingIn({ credentialId, current, attention }: CredentialState, requestId: string): RotationFinished {

@@ -1,6 +1,7 @@
 /** From failures of providers, stores and transitions to what the workflow is told. The only place where activity failures are built. */
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { KeyturnError, errorTable, isErrorCode, type ErrorCode } from '../domain/errors.js';
+import { plainLine } from '../domain/foreignText.js';
 import { ProviderFailure, failureClasses, type FailureFacts } from '../domain/failure.js';
 import { StoreFailure } from '../stores/store.js';
 import type { StepFailureDetails } from './api.js';
@@ -51,11 +52,15 @@ export function describe(error: unknown): StepFailureDetails {
   return { kind: 'transient', code: 'KT-INTERNAL', message: `unexpected ${name} in an activity; see the worker's log` };
 }
 
+/** A message goes into the record, the history and every log; one of a plug-in may quote what its provider has said. */
+const MAX_MESSAGE_CHARS = 500;
+
 function fromProvider(facts: FailureFacts): StepFailureDetails {
+  const message = plainLine(facts.message, MAX_MESSAGE_CHARS);
   const code = isErrorCode(facts.code) ? facts.code : 'KT-PROVIDER-ERROR';
   const wait = facts.retryAfterMs === undefined ? {} : { retryAfterMs: facts.retryAfterMs };
-  if (failureClasses[facts.class].transient) return { kind: 'transient', code, message: facts.message, ...wait };
-  return { kind: operatorCodes.has(code) ? 'needs-operator' : 'failed', code, message: facts.message };
+  if (failureClasses[facts.class].transient) return { kind: 'transient', code, message, ...wait };
+  return { kind: operatorCodes.has(code) ? 'needs-operator' : 'failed', code, message };
 }
 
 function fromKeyturn(error: KeyturnError): StepFailureDetails {

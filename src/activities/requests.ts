@@ -7,6 +7,7 @@ import {
   type RetrievedConfiguration,
 } from '../contract.js';
 import { KeyturnError } from '../domain/errors.js';
+import { repointing } from '../domain/identity.js';
 import { isoOrNull } from '../domain/instant.js';
 import { currentOf } from '../domain/record.js';
 import type { RotationRequest } from '../domain/request.js';
@@ -53,7 +54,8 @@ export async function retrieveConfiguration(
   return {
     credentialId,
     provider: w.config.provider,
-    baseUrl: w.config.baseUrl,
+    // The key's own: the file may name another one by now.
+    baseUrl: current.identity.baseUrl,
     version: current.version,
     keyId: current.keyId,
     ...(expiresAt === null ? {} : { expiresAt }),
@@ -70,6 +72,8 @@ export async function makeApiRequest(
   const current = currentOf(w.opened.record);
   if (!current) throw new KeyturnError('KT-NOT-IMPORTED', `no key of ${input.credentialId} has been imported`);
   if (current.version === input.unlessVersion) return null;
+  const elsewhere = repointing(w.opened.record, w.provider.identity(w.config.settings));
+  if (elsewhere !== null) throw new KeyturnError('KT-REPOINTED', `nothing was sent: ${elsewhere}`);
   const method = permitted(w, input.method, input.path);
   const context = await engine.context(
     w,

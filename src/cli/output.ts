@@ -1,5 +1,6 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import type { KeyturnError } from '../domain/errors.js';
+import { plainJson } from '../domain/foreignText.js';
 
 /** A stream of the process, or of a test. */
 export interface TextStream {
@@ -54,7 +55,7 @@ export function createOutput(options: {
 
   const envelope = (content: object): void => {
     hasAnswered = true;
-    stdout.write(`${JSON.stringify({ ...content, warnings })}\n`);
+    stdout.write(`${plainJson(JSON.stringify({ ...content, warnings }))}\n`);
   };
   const line = (text: string): unknown => stderr.write(`${text}\n`);
 
@@ -69,26 +70,29 @@ export function createOutput(options: {
     },
     warn(message) {
       if (json) warnings.push(clean(message));
-      else line(`${styledOn(stderr, 'yellow', 'warning:')} ${clean(message)}`);
+      else line(`${styledOn(stderr, 'yellow', 'warning:')} ${indented(message)}`);
     },
-    say: (message) => line(clean(message)),
+    say: (message) => line(indented(message)),
     fail({ code, message, hint }) {
       if (json) {
         envelope({ ok: false, error: { code, message: clean(message), hint: clean(hint) } });
         return;
       }
-      line(`${styledOn(stderr, 'red', `error ${code}:`)} ${clean(message)}`);
-      if (hint !== '') line(clean(hint));
+      line(`${styledOn(stderr, 'red', `error ${code}:`)} ${indented(message)}`);
+      if (hint !== '') line(indented(hint));
     },
     style: (style, text) => styledOn(stdout, style, text),
   };
 }
 
+/** Cleaned, and no line after the first poses as one of its own. */
+const indented = (text: string): string => clean(text).replaceAll(/\n(?=\S)/g, '\n  ');
+
 /** A piece of text between two escapes that set colours. */
 const coloured = /(\p{Cc}\[\d+m\P{Cc}*\p{Cc}\[\d+m)/u;
 
-/** Control characters but line break and tab, and the marks that turn the direction of what follows. */
-const unsafe = /[^\P{Cc}\n\t]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+/** Control characters but line break and tab, marks without width or of direction, and other line breaks. */
+const unsafe = /[^\P{Cc}\n\t]|[\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /** Foreign text, safe to show on a terminal: without escapes and control characters. Line breaks and tabs stay. */
 export function clean(text: string): string {

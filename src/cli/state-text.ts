@@ -1,5 +1,6 @@
 /** The state of a credential for people: what is current, what dies, and a timeline of what was and what comes. */
 import type { CredentialState, LastRotationState } from '../contract.js';
+import { plainLines } from '../domain/foreignText.js';
 import type { Output, Style } from './output.js';
 import { table } from './table.js';
 import { distanceText, instantText } from './when.js';
@@ -17,23 +18,26 @@ const styles: Record<CredentialState['status'], Style> = {
 
 /** All credentials, one a line. */
 export function statesTable(states: readonly CredentialState[], nowMs: number, paint: Paint): string {
-  const rows = states.map((state) => [
-    paint.style('bold', state.credentialId),
-    paint.style(styles[state.status], state.status),
-    state.current === null ? '-' : `v${state.current.version}`,
-    state.previous
-      .map((old) => `v${old.version} ${old.diesAt === null ? old.retirement : distanceText(old.diesAt, nowMs)}`)
-      .join(', ') || '-',
-    state.nextRotationAt === null
-      ? '-'
-      : `${instantText(state.nextRotationAt)} (${distanceText(state.nextRotationAt, nowMs)})`,
-    state.attention.map(({ code }) => paint.style('red', code)).join(' ') || '-',
-  ]);
+  const rows = states
+    .map(plainLines)
+    .map((state) => [
+      paint.style('bold', state.credentialId),
+      paint.style(styles[state.status], state.status),
+      state.current === null ? '-' : `v${state.current.version}`,
+      state.previous
+        .map((old) => `v${old.version} ${old.diesAt === null ? old.retirement : distanceText(old.diesAt, nowMs)}`)
+        .join(', ') || '-',
+      state.nextRotationAt === null
+        ? '-'
+        : `${instantText(state.nextRotationAt)} (${distanceText(state.nextRotationAt, nowMs)})`,
+      state.attention.map(({ code }) => paint.style('red', code)).join(' ') || '-',
+    ]);
   return table(['CREDENTIAL', 'STATUS', 'CURRENT', 'DYING', 'NEXT ROTATION', 'ATTENTION'], rows);
 }
 
 /** One credential, everything. */
-export function stateText(state: CredentialState, nowMs: number, paint: Paint): string {
+export function stateText(given: CredentialState, nowMs: number, paint: Paint): string {
+  const state = plainLines(given);
   const kind = [state.provider, state.capability === null ? null : `class ${state.capability}`].filter(
     (part) => part !== null,
   );

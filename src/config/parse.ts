@@ -1,6 +1,7 @@
 import { dirname, relative, resolve } from 'node:path';
 import type { z } from 'zod';
 import { KeyturnError } from '../domain/errors.js';
+import { plainLine } from '../domain/foreignText.js';
 import type { Plugins } from '../providers/plugin.js';
 import { type ReadCredential, mappingSchema, readCredential, type Shared } from './credentials.js';
 import { readDocument } from './document.js';
@@ -22,7 +23,7 @@ export class ConfigError extends KeyturnError {
 
 /** `FILE:LINE:COL path: message` */
 export function issueText(file: string, { path, line, column, message }: ConfigIssue): string {
-  return `${file}:${line}:${column} ${path === '' ? '' : `${path}: `}${message}`;
+  return plainLine(`${file}:${line}:${column} ${path === '' ? '' : `${path}: `}${message}`);
 }
 
 /**

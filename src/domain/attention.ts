@@ -1,5 +1,6 @@
 /** What an operator has to look at, derived from the facts: it appears and clears with them and is never stored. */
 import type { ErrorCode } from './errors.js';
+import { shellWord } from './foreignText.js';
 import { iso } from './instant.js';
 import type { LaneState } from './lane.js';
 import { currentOf, previousOf } from './record.js';
@@ -96,7 +97,7 @@ export function attentionOf(lane: LaneState, nowMs: number): readonly Attention[
         'KT-SUSPECTED-ORPHAN',
         debt.sinceMs,
         `key ${debt.keyId} at the provider may be ours`,
-        `keyturn reconcile ${id} --delete ${debt.keyId}`,
+        `keyturn reconcile ${id} --delete ${shellWord(debt.keyId)}`,
       );
     } else {
       raise(

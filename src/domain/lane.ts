@@ -10,6 +10,21 @@ export interface QueuedRequest {
   readonly leakNoted: boolean;
 }
 
+/** Routine requests that are held at once, waiting or joined: each costs work with every other, and all of them go into the next run. */
+export const MAX_ROUTINE_IN_HAND = 200;
+
+/**
+ * So many routine requests are in hand that one more changes nothing: the rotation that serves those serves it, too. It is neither kept nor
+ * remembered, so that a caller who waits and asks again is heard later. Operators and reports of a leak are always heard.
+ */
+export function isOneTooMany(
+  { queue, active }: Pick<LaneState, 'queue' | 'active'>,
+  { reason, source }: Pick<RotationRequest, 'reason' | 'source'>,
+): boolean {
+  if (reason !== 'routine' || source === 'operator') return false;
+  return queue.length + (active?.joined.length ?? 0) >= MAX_ROUTINE_IN_HAND;
+}
+
 /** A change of the record that a handler accepted and the housekeeping lane writes. */
 export type Note =
   | { readonly kind: 'acknowledge'; readonly consumer: string; readonly version: number; readonly atMs: number }

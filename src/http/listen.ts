@@ -4,6 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { Endpoint } from '../config.js';
 import { KeyturnError } from '../domain/errors.js';
+import { boundConnections } from './connections.js';
 
 export interface Listening {
   /** Without a slash at its end. */
@@ -21,6 +22,9 @@ const limits = {
   maxHeaderSize: 16 * 1024,
 };
 
+/** Far above what Mambu, a monitor and operators open, far below what a process may. */
+const MAX_CONNECTIONS = 1_000;
+
 /** Above the longest a webhook or a query may take. */
 const CLOSE_WITHIN_MS = 12_000;
 
@@ -28,6 +32,7 @@ const CLOSE_WITHIN_MS = 12_000;
 export async function listen(app: Hono, endpoint: Endpoint): Promise<Listening> {
   const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const server = createServer(limits, (request, response) => void handle(request, response));
+  boundConnections(server, MAX_CONNECTIONS);
   const running = new Set<ServerResponse>();
   let isClosing = false;
   server.prependListener('request', (_, response: ServerResponse) => {

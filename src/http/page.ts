@@ -1,6 +1,7 @@
 /** `GET /`: the state of every credential for human eyes. Rendered here, without scripts; it reloads itself. */
 import { html } from 'hono/html';
 import type { Attention, CredentialState, DebtState, LastRotationState, RotationState } from '../contract.js';
+import { plainLines } from '../domain/foreignText.js';
 import { badge, type Html, instant, timeline } from './page-parts.js';
 import { styleElement } from './page-style.js';
 import type { ListedState, UnansweredState } from './states.js';
@@ -33,8 +34,10 @@ export function statusPage(states: readonly ListedState[], nowMs: number): Html 
     </html>`;
 }
 
-const card = (listed: ListedState, nowMs: number): Html =>
-  'error' in listed ? unansweredCard(listed) : credentialCard(listed, nowMs);
+function card(given: ListedState, nowMs: number): Html {
+  const listed = plainLines(given);
+  return 'error' in listed ? unansweredCard(listed) : credentialCard(listed, nowMs);
+}
 
 function unansweredCard({ credentialId, error }: UnansweredState): Html {
   return html`<article id="${credentialId}">

@@ -4,11 +4,23 @@ export interface TokenBucket {
   take(): number;
 }
 
-export function createBucket(options: {
+interface Rate {
   readonly burst: number;
   readonly perSecond: number;
   readonly now?: () => number;
-}): TokenBucket {
+}
+
+/** One bucket for each name. Names come from the configuration, never from a request: there are as many as that has. */
+export function createBuckets(rate: Rate): (name: string) => TokenBucket {
+  const buckets = new Map<string, TokenBucket>();
+  return (name) => {
+    const bucket = buckets.get(name) ?? createBucket(rate);
+    buckets.set(name, bucket);
+    return bucket;
+  };
+}
+
+export function createBucket(options: Rate): TokenBucket {
   const { burst, perSecond, now = () => performance.now() } = options;
   let tokens = burst;
   let filledAtMs = now();

@@ -18,7 +18,7 @@ export interface ServerDeps {
   readonly config: Config;
   readonly resolveSecret: ResolveSecret;
   /** A KeyturnClient, or as much of one as the routes need. */
-  readonly client: Pick<KeyturnClient, 'requestRotation' | 'state'> & TemporalProbe;
+  readonly client: Pick<KeyturnClient, 'requestRotation' | 'backlog' | 'state'> & TemporalProbe;
   readonly log: Logger;
   storeReady(): Promise<boolean>;
   readonly metrics: ServerMetrics;

@@ -54,6 +54,11 @@ export const refusals: Readonly<Record<RefusalReason, Failure>> = {
     message: 'the workflow of this credential belongs to another installation',
     hint: 'Check `store` and `temporal` in the keyturn.yaml of this server: two installations share a namespace.',
   },
+  backlog: {
+    code: 'KT-NO-WORKER',
+    message: 'hundreds of requests for this credential wait for a worker already',
+    hint: 'Start a worker: those that wait give one rotation. Then send it again, if it is still wanted.',
+  },
   'temporal-unreachable': {
     code: 'KT-TEMPORAL-UNREACHABLE',
     message: 'Temporal has not accepted the request',

@@ -7,7 +7,8 @@ import type { Logger } from '../telemetry/log.js';
 import { type ServerMetrics, webhookReasons } from '../telemetry/metrics.js';
 import { type IsAuthentic, type ResolveSecret, webhookAuthenticator } from './auth.js';
 import { answered, refused } from './envelope.js';
-import { createBucket } from './rate.js';
+import { createBrake } from './brake.js';
+import { createBucket, createBuckets, type TokenBucket } from './rate.js';
 import { type RefusalReason, refusalLog, refusals } from './webhook-refusals.js';
 import { isAcceptedType, readBody, requestIdFor } from './webhook-request.js';
 import { webhookTargets } from './webhook-targets.js';
@@ -16,7 +17,7 @@ import { within } from './within.js';
 export interface WebhookDeps {
   readonly config: Config;
   readonly resolveSecret: ResolveSecret;
-  readonly client: Pick<KeyturnClient, 'requestRotation'>;
+  readonly client: Pick<KeyturnClient, 'requestRotation' | 'backlog'>;
   readonly log: Logger;
   readonly metrics: ServerMetrics;
 }
@@ -25,6 +26,8 @@ export interface WebhookDeps {
 const unauthenticatedRate = { burst: 60, perSecond: 2 };
 /** What one Temporal server takes in; a deluge beyond it is the sender's to hold back. */
 const authenticatedRate = { burst: 2_000, perSecond: 300 };
+/** What one workflow works off beside those of the others. A deluge for one credential leaves room for the others. */
+const credentialRate = { burst: 600, perSecond: 50 };
 
 /** Mambu waits a few seconds; a request that Temporal takes later is the same one as its retry. */
 const ACCEPT_WITHIN_MS = 3_000;
@@ -47,24 +50,24 @@ export async function webhookRoutes(deps: WebhookDeps): Promise<Hono> {
   const targets = webhookTargets(config);
   const unauthenticated = createBucket(unauthenticatedRate);
   const authenticated = createBucket(authenticatedRate);
+  const perCredential = createBuckets(credentialRate);
+  const brake = createBrake((credentialId, most) => client.backlog(credentialId, most));
   const logRefusal = refusalLog(log);
 
   async function decide(request: Request, credentialId: string | undefined): Promise<Verdict> {
     if (request.method !== 'POST') return { reason: 'method-not-allowed' };
     const stranger = strangerReason(isAuthentic, request.headers);
-    const waitMs = (stranger === null ? authenticated : unauthenticated).take();
-    if (waitMs > 0) {
-      const reason = stranger === null ? 'rate-limited' : 'rate-limited-unauthenticated';
-      return { reason, retryAfterSeconds: Math.ceil(waitMs / 1_000) };
-    }
-    if (stranger !== null) return { reason: stranger };
+    if (stranger !== null) return tooMany('rate-limited-unauthenticated', unauthenticated) ?? { reason: stranger };
+    const consumerId = consumerOf(request);
+    const meant =
+      credentialId === undefined ? targets.byConsumer(consumerId ?? '') : targets.byPath(credentialId, consumerId);
+    const buckets = [...meant.map((one) => perCredential(one.credentialId)), authenticated];
+    const refusal = tooMany('rate-limited', ...buckets);
+    if (refusal !== null) return refusal;
     if (!isAcceptedType(request.headers.get('content-type'))) return { reason: 'unsupported-type' };
     const body = await readBody(request);
     if (typeof body === 'string') return { reason: body };
-    const consumerId = consumerOf(request);
     if (credentialId === undefined && consumerId === null) return { reason: 'consumer-missing' };
-    const meant =
-      credentialId === undefined ? targets.byConsumer(consumerId ?? '') : targets.byPath(credentialId, consumerId);
     const idempotencyKey = request.headers.get('x-notifications-idempotency-key');
     return ask(meant.map((one) => ({ one, requestId: requestIdFor(one, idempotencyKey, body) })));
   }
@@ -73,14 +76,14 @@ export async function webhookRoutes(deps: WebhookDeps): Promise<Hono> {
   async function ask(wanted: readonly { one: CredentialConfig; requestId: string }[]): Promise<Verdict> {
     const requests = wanted.map(async ({ one: { credentialId }, requestId }): Promise<Accepted> => {
       const request = { requestId, reason: 'routine', source: 'webhook' } as const;
-      const asking = client.requestRotation(credentialId, request);
-      const { workflowId } = await within(asking, ACCEPT_WITHIN_MS, tooLate);
+      const { workflowId } = await within(pass(credentialId, request), ACCEPT_WITHIN_MS, tooLate);
       log.info({ credentialId, requestId, workflowId }, 'a webhook asks for a rotation');
       return { credentialId, requestId, workflowId };
     });
     const settled = await Promise.allSettled(requests);
     for (const one of settled) {
       if (one.status === 'fulfilled') continue;
+      if (one.reason === heldBack) return { reason: 'backlog', retryAfterSeconds: RETRY_AFTER_SECONDS };
       if (!(one.reason instanceof KeyturnError)) throw one.reason;
       const { code } = one.reason;
       const reason = code === 'KT-STORE-FOREIGN' ? 'foreign-workflow' : 'temporal-unreachable';
@@ -88,6 +91,11 @@ export async function webhookRoutes(deps: WebhookDeps): Promise<Hono> {
     }
     const [first, ...rest] = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     return first === undefined ? { reason: 'unknown-consumer' } : { reason: 'accepted', requests: [first, ...rest] };
+  }
+
+  async function pass(...asked: Parameters<typeof client.requestRotation>): Promise<{ workflowId: string }> {
+    if (!(await brake.allows(asked[0]))) throw heldBack;
+    return client.requestRotation(...asked);
   }
 
   async function handle(c: Context): Promise<Response> {
@@ -135,6 +143,17 @@ function answer(c: Context, verdict: Verdict, config: Config): Response {
 
 /** An empty header says as much as none. */
 const consumerOf = ({ headers }: Request): string | null => headers.get('apiConsumerId') || null;
+
+const heldBack = new KeyturnError('KT-NO-WORKER', 'too many requests wait');
+
+/** Takes from each bucket until one is empty. */
+function tooMany(reason: RefusalReason, ...buckets: readonly TokenBucket[]): Verdict | null {
+  for (const bucket of buckets) {
+    const waitMs = bucket.take();
+    if (waitMs > 0) return { reason, retryAfterSeconds: Math.ceil(waitMs / 1_000) };
+  }
+  return null;
+}
 
 const tooLate = (): KeyturnError =>
   new KeyturnError('KT-TEMPORAL-UNREACHABLE', `Temporal has not answered within ${ACCEPT_WITHIN_MS} ms`);

@@ -1,5 +1,9 @@
-/** The log: JSON lines on stderr. Ids are fields: `credentialId`, `operationId`, `requestId`, `workflowId`. */
+/**
+ * The log: JSON lines on stderr, which may be a terminal: whatever would act there is escaped. Ids are fields: `credentialId`, `operationId`,
+ * `requestId`, `workflowId`.
+ */
 import { destination, type LogFn, type Logger, pino, stdTimeFunctions } from 'pino';
+import { plainJson } from '../domain/foreignText.js';
 import { safeError, summaryOf } from './safe-error.js';
 
 export { temporalLogger } from './temporal-log.js';
@@ -30,7 +34,7 @@ export function createLogger({ level, scrubber, destination: to }: LogOptions): 
         logMethod(args, method) {
           method.apply(this, withSafeMessage(args));
         },
-        ...(scrubber === undefined ? {} : { streamWrite: (line: string) => scrubber.scrub(line) }),
+        streamWrite: (line) => plainJson(scrubber?.scrub(line) ?? line),
       },
     },
     to ?? destination({ dest: 2, sync: true }),

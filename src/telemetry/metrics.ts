@@ -17,6 +17,7 @@ export const webhookReasons = {
   'unsupported-type': 415,
   'rate-limited': 429,
   'rate-limited-unauthenticated': 429,
+  backlog: 429,
   internal: 500,
   'foreign-workflow': 503,
   'temporal-unreachable': 503,

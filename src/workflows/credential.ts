@@ -29,7 +29,7 @@ import {
   type RotationFinished,
   type RotationRequest,
 } from '../contract.js';
-import { newLane, type LaneState } from '../domain/lane.js';
+import { isOneTooMany, MAX_ROUTINE_IN_HAND, newLane, type LaneState } from '../domain/lane.js';
 import { currentOf, previousOf } from '../domain/record.js';
 import { hasSeen } from '../domain/seen.js';
 import { rollbackRefusal } from '../domain/rollback.js';
@@ -48,6 +48,8 @@ const rollback = defineUpdate<{ requestId: string }, [RollbackInput | undefined]
 const adopt = defineUpdate<void, [AdoptInput]>(updateNames.adopt);
 const policyChanged = defineUpdate<void, []>(updateNames.policyChanged);
 const credentialState = defineQuery<CredentialState>(queryNames.credentialState);
+
+const MAX_TEXT = 1_000;
 
 export async function credential(
   input: CredentialInput & { readonly lane?: LaneState; readonly maxEvents?: number },
@@ -76,11 +78,12 @@ function register(entity: Entity): void {
   });
   setHandler(
     requestRotation,
-    async (request) => {
+    (request) => {
       const problem = requestProblem(request);
       if (problem) return log.warn('a rotation request was ignored', { problem });
+      if (isNews(lane, request) && isOneTooMany(lane, request)) return;
       accept(entity, request);
-      if (!isInHand(lane, request.requestId)) await entity.answerAgain(request);
+      if (request.replyTo && !isInHand(lane, request.requestId)) return entity.answerAgain(request);
     },
     { description: 'asks for a rotation; one request id, one rotation' },
   );
@@ -107,7 +110,10 @@ function register(entity: Entity): void {
     {
       description:
         'asks for a rotation and answers with its place in the queue, or with the outcome of a request that has ended',
-      validator: (r) => refuse(requestProblem(r) ?? leakProblem(lane, r)),
+      validator: (r) => {
+        refuse(requestProblem(r) ?? leakProblem(lane, r));
+        refuse(crowdProblem(lane, r), 'KT-CONFLICT');
+      },
     },
   );
   setHandler(
@@ -116,7 +122,10 @@ function register(entity: Entity): void {
       lane.notes.push({ kind: 'pause', by: p?.by ?? null, reason: p?.reason ?? null, atMs: Date.now() });
       entity.see(lane.view);
     },
-    { description: 'routine rotations are skipped until resume' },
+    {
+      description: 'routine rotations are skipped until resume',
+      validator: (p) => refuse(textProblem('by', p?.by) ?? textProblem('reason', p?.reason)),
+    },
   );
   setHandler(
     resume,
@@ -168,8 +177,36 @@ function requestProblem(r: RotationRequest | undefined): string | null {
   if (!['schedule', 'webhook', 'operator', 'workflow', 'expiry'].includes(r.source)) return 'source is not known';
   if (r.leakedVersion !== undefined && !Number.isInteger(r.leakedVersion))
     return 'leakedVersion must be a whole number';
-  if (r.replyTo !== undefined && typeof r.replyTo.workflowId !== 'string') return 'replyTo.workflowId must be a text';
+  if (r.replyTo !== undefined && !isShortText(r.replyTo?.workflowId)) return 'replyTo.workflowId must be a short text';
   return null;
+}
+
+/** What is shown by status and kept in the record, which is bounded. */
+function textProblem(name: string, text: unknown): string | null {
+  return text === undefined || text === null || isShortText(text)
+    ? null
+    : `${name} must be a text of at most ${MAX_TEXT} characters`;
+}
+
+function isShortText(text: unknown): boolean {
+  return typeof text === 'string' && text.length <= MAX_TEXT;
+}
+
+function crowdProblem(lane: LaneState, request: RotationRequest): string | null {
+  return isNews(lane, request) && isOneTooMany(lane, request)
+    ? `${MAX_ROUTINE_IN_HAND} routine requests are in hand already`
+    : null;
+}
+
+/** Only what is known of a request: it is kept, and goes into the record. */
+function essence({ requestId, reason, source, leakedVersion, replyTo }: RotationRequest): RotationRequest {
+  return {
+    requestId,
+    reason,
+    source,
+    ...(leakedVersion === undefined ? {} : { leakedVersion }),
+    ...(replyTo === undefined ? {} : { replyTo: { workflowId: replyTo.workflowId } }),
+  };
 }
 
 /** An operator can still be told; of a signal's mistake every living version counts as leaked. */
@@ -181,8 +218,9 @@ function leakProblem(lane: LaneState, { requestId, reason, leakedVersion }: Rota
   return alive.includes(leakedVersion) ? null : `version ${leakedVersion} is not alive; alive: ${alive.join(', ')}`;
 }
 
-function accept(entity: Entity, request: RotationRequest): void {
+function accept(entity: Entity, asked: RotationRequest): void {
   const { lane } = entity;
+  const request = essence(asked);
   if (isInHand(lane, request.requestId)) return;
   if (hasSeen(lane.seen, request.requestId, Date.now())) return joinAgain(entity, request);
   lane.queue.push({ request, acceptedAtMs: Date.now(), leakNoted: false });
@@ -194,6 +232,8 @@ function accept(entity: Entity, request: RotationRequest): void {
 function isKnown(lane: LaneState, requestId: string): boolean {
   return hasSeen(lane.seen, requestId, Date.now()) || isInHand(lane, requestId);
 }
+
+const isNews = (lane: LaneState, { requestId }: RotationRequest): boolean => !isKnown(lane, requestId);
 
 /** @throws ApplicationFailure where the store cannot be asked */
 async function ended(entity: Entity, requestId: string): Promise<RotationFinished> {

@@ -1,7 +1,7 @@
 /** Requests on their way to a rotation: which is taken, which joins, which waits, and what a compromise makes leak. */
 import { log, metricMeter } from '@temporalio/workflow';
 import { decide, leakedVersions } from '../domain/decisions.js';
-import type { LaneState, QueuedRequest } from '../domain/lane.js';
+import { isOneTooMany, type LaneState, type QueuedRequest } from '../domain/lane.js';
 import type { RotationRequest, SkipReason } from '../domain/request.js';
 import { hasJoined, hasSeen, remember } from '../domain/seen.js';
 import type { Entity } from './entity.js';
@@ -92,6 +92,7 @@ export function joinActive(entity: Entity): void {
 export function joinAgain({ lane }: Entity, request: RotationRequest): void {
   const { active } = lane;
   if (!active || !hasJoined(lane.seen, request.requestId, active.operationId)) return;
+  if (isOneTooMany(lane, request)) return;
   lane.active = { ...active, joined: [...active.joined, request] };
 }
 

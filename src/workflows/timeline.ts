@@ -1,7 +1,9 @@
 /** The markdown that Temporal's UI and `temporal workflow metadata` show as current details. */
+import { plainMarkdown } from '../domain/foreignText.js';
 import type { CredentialState } from '../domain/state.js';
 
-export function timeline(state: CredentialState): string {
+export function timeline(given: CredentialState): string {
+  const state = plainMarkdown(given);
   const { current, rotation } = state;
   const lines = [`**${state.credentialId}** · ${state.status}`, ''];
   lines.push('| version | key | state | until |', '|---|---|---|---|');

@@ -87,6 +87,7 @@ credentials:${credentials}
         asked.push({ credentialId, ...request });
         return Promise.resolve({ workflowId: `credential/${credentialId}` });
       },
+      backlog: () => Promise.resolve(0),
       state: (credentialId) => Promise.resolve(emptyState(credentialId)),
       temporal: reachableTemporal(),
       ...setup.client,

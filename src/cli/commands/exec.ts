@@ -36,7 +36,8 @@ export const run: Action<'exec'> = async (context, [credentialId, ...command], {
       ...(keepEnv ? context.env : withoutOwn(session.config, context.env)),
       KEYTURN_CREDENTIAL_ID: credentialId,
       KEYTURN_VERSION: String(facts.version),
-      KEYTURN_BASE_URL: credential.baseUrl,
+      // The key's own: the file may name another one by now.
+      KEYTURN_BASE_URL: facts.identity.baseUrl,
       ...Object.fromEntries(handed.map(({ name, value }) => [name, value])),
     };
   });
