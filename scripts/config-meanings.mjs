@@ -33,8 +33,9 @@ const timing = {
   httpTimeout: { means: 'for one whole exchange with the provider', default: '15s' },
   skew: { means: 'how far the clocks of worker and provider may differ', default: '2s' },
   verifyAgainAfter: { means: 'second look at a new key that was refused once', default: '5m' },
-  propagation: { means: 'how long a deleted key may go on working', default: '0s' },
-  observe: { means: 'between suspending and destroying, where the provider can suspend', default: '0s' },
+  propagation: { means: 'how long a deleted key may go on working; Apigee: `200s`', default: '0s' },
+  settle: { means: 'how long a read may miss what a write has made; Apigee: `30s`', default: '0s' },
+  observe: { means: 'between suspending and destroying, where the provider can suspend; Apigee: `10m`', default: '0s' },
 };
 
 /** One section each, with the path of its schema and its own paths within. */
@@ -153,14 +154,15 @@ export const sections = [
     title: 'credentials',
     at: 'credentials.*',
     note: 'The id starts with a-z or 0-9 and holds a-z 0-9 . _ - (at most 63 characters).',
-    leaveOut: ['policy.', 'timing.', 'mambu.'],
+    leaveOut: ['policy.', 'timing.', 'mambu.', 'apigee.'],
     keys: {
-      provider: 'the provider; this version has `mambu`',
+      provider: 'the provider; this version has `mambu` and `apigee`',
       connection: 'a name from `connections`, instead of what stands there',
       policy: 'a mapping as in [policies](#policies), or a name from there',
       timing: 'as in [timing](#timing)',
       labels: 'free text for people and alerts',
-      mambu: 'settings, see below',
+      mambu: 'settings, see [below](#mambu)',
+      apigee: 'settings, see [below](#apigee)',
     },
   },
   {
@@ -194,6 +196,40 @@ export const sections = [
       allowRequests: 'what `makeApiRequest` may send besides GET and HEAD',
       'allowRequests[].method': 'method',
       'allowRequests[].pathPrefix': 'whole path segments below the base URL',
+    },
+  },
+  {
+    title: 'apigee',
+    at: 'credentials.*.apigee',
+    note: 'How to set it up: [Apigee](../how-to/apigee.md).',
+    keys: {
+      baseUrl: { means: 'of the management API, ends in `/v1`; `http:` on loopback only', required: true },
+      dialect: { means: '`x`: Apigee X and hybrid; `edge`: classic Edge', required: true },
+      organization: { means: 'name of the organization', required: true },
+      developer: 'e-mail of the developer who owns the app, in lower case; this or `appGroup`',
+      appGroup: 'name of the AppGroup that owns the app; `dialect: x` only',
+      app: { means: 'name of the app', required: true },
+      auth: { means: 'how keyturn proves itself to the management API', required: true },
+      'auth.kind':
+        '`google`: application default credentials; `bearer`; `basic` and `edge-oauth`: classic Edge; `none`: something in between does it',
+      'auth.token': 'of `bearer`: secret reference',
+      'auth.username': 'of `basic` and of `edge-oauth` by password',
+      'auth.password': 'of `basic` and of `edge-oauth` by password: secret reference',
+      'auth.tokenUrl': {
+        means: 'of `edge-oauth`: the token service; a SAML zone has one of its own',
+        default: 'https://login.apigee.com/oauth/token',
+      },
+      'auth.refreshToken': 'of `edge-oauth`, instead of `username` and `password`: secret reference',
+      probe: 'a call of an API proxy that shows whether a new key works',
+      'probe.url': 'of the proxy, with query if that needs one',
+      'probe.in': 'where the proxy looks for the key',
+      'probe.name': 'of the header or query parameter',
+      'probe.times': 'calls that all have to pass: several message processors have a cache each',
+      'probe.patience': { means: 'a refusal of a key younger than this does not count yet', default: '200s' },
+      tokenTtl:
+        'how long access tokens live that consumers get with the key: the old key is kept that much longer; `0s` if they send the key itself',
+      keyTtl: 'life of new keys, whole seconds, `dialect: x` only; without it that of the old key',
+      insecure: 'allow `http:` beyond loopback: secrets travel in clear',
     },
   },
 ];

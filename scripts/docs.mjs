@@ -53,6 +53,7 @@ ${parts.join('\n')}
 - \`minInterval\` not shorter than the schedule's shortest gap
 - \`management\` beside \`managedBy\`; \`managedBy\` that names itself or a credential of another base URL
 - \`server.listen\` beyond loopback without \`server.auth\`
+- Apigee: \`developer\` beside \`appGroup\`, or neither; \`appGroup\` or \`keyTtl\` with \`dialect: edge\`
 `);
 }
 

@@ -14,6 +14,7 @@ import { KeyturnError } from './domain/errors.js';
 import { firstRecord } from './domain/imports.js';
 import type { SecretRef } from './domain/secret-ref.js';
 import type { Secret } from './domain/secret.js';
+import { apigeeProvider } from './providers/apigee/provider.js';
 import { createAuthorizer } from './providers/authorizer.js';
 import { guardedLookup } from './providers/guarded-lookup.js';
 import { createHttpClient, type HttpClient } from './providers/http.js';
@@ -45,7 +46,11 @@ export async function openVault(config: Config, scrubber: Scrubber = createScrub
 
 /** Providers by the name that the configuration uses. */
 export function providers(): (name: string) => Provider {
-  const known = new Map<string, Provider>([['mambu', mambuProvider({ resolveSecret }) as Provider]]);
+  const authorizer = createAuthorizer({ resolveSecret, http: httpClient() });
+  const known = new Map<string, Provider>([
+    ['mambu', mambuProvider({ resolveSecret }) as Provider],
+    ['apigee', apigeeProvider({ authorizer }) as Provider],
+  ]);
   return (name) => {
     const provider = known.get(name);
     if (!provider)

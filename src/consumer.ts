@@ -102,7 +102,7 @@ class StoreConsumer implements Consumer {
   ) {}
 
   async resolveCredential(credentialId: string): Promise<ResolvedCredential> {
-    const { refreshWithinMs } = (await this.#credential(credentialId)).policy;
+    const refreshWithinMs = readWithinMs(await this.#credential(credentialId));
     const maxAgeMs = Math.min(this.options.maxAgeMs ?? refreshWithinMs / 2, refreshWithinMs);
     const kept = this.#kept.get(credentialId);
     if (kept && isWithin(kept.readAtMs, maxAgeMs)) return kept.resolved;
@@ -116,7 +116,7 @@ class StoreConsumer implements Consumer {
   }
 
   async afterRefusal({ credentialId, version }: ResolvedCredential): Promise<ResolvedCredential> {
-    const { refreshWithinMs } = (await this.#credential(credentialId)).policy;
+    const refreshWithinMs = readWithinMs(await this.#credential(credentialId));
     const kept = this.#kept.get(credentialId);
     if (kept && kept.resolved.version > version) return kept.resolved;
     const before = this.#refused.get(credentialId);
@@ -194,6 +194,9 @@ class StoreConsumer implements Consumer {
 }
 
 const isWithin = (sinceMs: number, ms: number): boolean => Date.now() - sinceMs < ms;
+
+/** Within this a consumer has to read the key again: the policy's `refreshWithin` as the file has it. */
+const readWithinMs = ({ policy, tokenTtlMs = 0 }: CredentialConfig): number => policy.refreshWithinMs - tokenTtlMs;
 
 /** Those that `keyturn exec` would hand out, too. */
 function usableFields(

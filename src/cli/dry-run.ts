@@ -3,6 +3,7 @@ import { KeyturnError } from '../domain/errors.js';
 import { ProviderFailure } from '../domain/failure.js';
 import type { RotationRequest } from '../domain/request.js';
 import type { KeyInfo } from '../providers/provider.js';
+import { listKeys } from './listed-keys.js';
 import { callingAs, currentKey, type CurrentKey, providerOf } from './provider-calls.js';
 import { planRotation, type RotationPlan } from './rotation-plan.js';
 import type { Answer, Context } from './run.js';
@@ -33,9 +34,14 @@ export async function dryRun(
     request,
     nowMs,
   });
-  const listing = await listed(context, session, credential, key);
-  const isMissing = listing.keys !== null && !listing.keys.some(({ keyId }) => keyId === current.keyId);
-  const obstacles = [...plan.obstacles, ...(isMissing ? ['the provider does not list the current key'] : [])];
+  const listing = await takeListing(context, session, credential, key);
+  const listed = listing.keys?.find(({ keyId }) => keyId === current.keyId);
+  const incurable = listed && providerOf(credential).incurable?.(credential.settings, listed);
+  const obstacles = [
+    ...plan.obstacles,
+    ...(listing.keys !== null && listed === undefined ? ['the provider does not list the current key'] : []),
+    ...(incurable ? [incurable] : []),
+  ];
   const data = { ...plan, obstacles, listing: listing.keys, notListedBecause: listing.why };
   return {
     data,
@@ -50,7 +56,7 @@ interface Listing {
   readonly why: string | null;
 }
 
-async function listed(
+async function takeListing(
   { out }: Context,
   session: Session,
   credential: CredentialConfig,
@@ -60,7 +66,8 @@ async function listed(
   try {
     const operationId = `dry-run/${credential.credentialId}/${Date.now()}`;
     const asProven = await callingAs(calling, values, { operationId, provenOnly: true });
-    return { keys: await providerOf(credential).inventory(asProven), why: null };
+    const keys = await listKeys(calling, asProven);
+    return { keys: keys.map(({ shown }) => shown), why: null };
   } catch (error) {
     if (error instanceof ProviderFailure || error instanceof KeyturnError) return { keys: null, why: error.message };
     throw error;

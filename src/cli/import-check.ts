@@ -10,6 +10,8 @@ export interface Checked {
   /** The provider has accepted the key. */
   readonly accepted: boolean;
   readonly lifetime: LifetimeReading | null;
+  /** Where the provider tells the instant itself; null: without end, undefined: it does not tell. */
+  readonly expiresAtMs?: number | null | undefined;
   /** What could not be found out, in words; null when all is known. */
   readonly doubt: string | null;
 }
@@ -35,12 +37,12 @@ export async function checkImport(
   } catch (error) {
     if (!(error instanceof ProviderFailure)) throw error;
     if (silent.includes(error.class)) return { keyId, accepted: false, lifetime: null, doubt: error.message };
-    throw explained(error);
+    throw explained(error, provider.capability(context.settings).strikeLimit !== undefined);
   }
-  const { lifetime, lostProof } = verified;
+  const { lifetime, lostProof, expiresAtMs } = verified;
   if (lostProof === null) {
     if (keyId !== null && verified.keyId !== keyId) throw otherId(verified.keyId);
-    return { keyId: verified.keyId, accepted: true, lifetime, doubt: null };
+    return { keyId: verified.keyId, accepted: true, lifetime, expiresAtMs, doubt: null };
   }
   const listing = await listed(provider, context);
   const fitting = listing?.filter(({ prefix }) => prefix !== undefined && mainField.reveal().startsWith(prefix));
@@ -48,7 +50,13 @@ export async function checkImport(
   if (keyId !== null && fitting && !fitting.some((one) => one.keyId === keyId))
     throw otherId(second ? null : only?.keyId);
   const found = only !== undefined && second === undefined ? only.keyId : null;
-  return { keyId: keyId ?? found, accepted: true, lifetime, doubt: fitting && (keyId ?? found) ? null : lostProof };
+  return {
+    keyId: keyId ?? found,
+    accepted: true,
+    lifetime,
+    expiresAtMs,
+    doubt: fitting && (keyId ?? found) ? null : lostProof,
+  };
 }
 
 async function listed(provider: Provider, context: ProviderContext<unknown>): Promise<readonly KeyInfo[] | null> {
@@ -67,10 +75,12 @@ function otherId(listedAs: string | null | undefined): KeyturnError {
   });
 }
 
-function explained(failure: ProviderFailure): Error {
+function explained(failure: ProviderFailure, countsStrikes: boolean): Error {
   if (failure.class === 'credential-refused') {
     return new KeyturnError('KT-CREDENTIAL-REFUSED', `${failure.message}: nothing was sealed`, {
-      hint: 'Import the right key; each refused one counts towards the provider’s lockout (`keyturn lockout`).',
+      hint: countsStrikes
+        ? 'Import the right key; each refused one counts towards the provider’s lockout (`keyturn lockout`).'
+        : 'Import the right key.',
     });
   }
   if (failure.facts.code === 'KT-SCOPE-DIFFERS') {

@@ -67,7 +67,7 @@ export function readCredential(
       baseUrl: facts.baseUrl,
       policy: {
         graceMs: policy.grace,
-        refreshWithinMs: policy.refreshWithin,
+        refreshWithinMs: policy.refreshWithin + facts.tokenTtlMs,
         minIntervalMs: policy.minInterval,
         renewBeforeMs: Math.min(policy.renewBefore, Math.floor((facts.keyTtlMs ?? Infinity) / 3)),
         activationLagMs: policy.activationLag,
@@ -83,6 +83,7 @@ export function readCredential(
         settleMs: timing.settle ?? provider.block.settleMs,
         observeMs: timing.observe ?? provider.block.observeMs,
       },
+      tokenTtlMs: facts.tokenTtlMs,
       managedBy: facts.managedBy,
       webhook: facts.webhook,
       allowRequests: facts.allowRequests,
@@ -111,9 +112,6 @@ function choice(name: string, known: readonly string[]): string {
   return known.length === 0 ? 'none is defined' : `known: ${known.join(', ')}`;
 }
 
-/** Providers that a later version has: a better answer than "unknown". */
-const plannedProviders = ['apigee'];
-
 function readProvider(
   given: unknown,
   connection: Mapping | undefined,
@@ -125,9 +123,7 @@ function readProvider(
   const known = `known: ${[...providerBlocks.keys()].join(', ')}`;
   const block = typeof name === 'string' ? providerBlocks.get(name) : undefined;
   if (typeof name !== 'string' || block === undefined) {
-    const isPlanned = typeof name === 'string' && plannedProviders.includes(name);
-    const what = name === undefined ? 'is missing' : isPlanned ? `${name} is not in this version` : 'is no provider';
-    findings.error(place, `${what}; ${known}`);
+    findings.error(place, `${name === undefined ? 'is missing' : 'is no provider'}; ${known}`);
     return undefined;
   }
   if (connection !== undefined && connection.provider !== name) {

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { apigeeSettingsSchema, apigeeWarnings, PROPAGATION_MS } from '../providers/apigee/settings.js';
 import { mambuSettingsSchema, mambuWarnings } from '../providers/mambu/settings.js';
 import type { Path } from './document.js';
 import type { CredentialConfig } from './types.js';
@@ -12,13 +13,15 @@ export interface ProviderFacts extends Pick<CredentialConfig, 'baseUrl' | 'manag
   readonly providerGraceMs: number | null;
   readonly acceptsGap: boolean;
   readonly keyTtlMs: number | null;
+  /** How long what consumers get with the key outlives their next reading of it, e.g. OAuth access tokens. */
+  readonly tokenTtlMs: number;
   readonly warnings: readonly { readonly path: Path; readonly message: string }[];
 }
 
 export interface ProviderBlock {
   /** Facts from the block that has the provider's name as its key. */
   readonly schema: z.ZodType<ProviderFacts>;
-  /** Default of `timing`. Mambu: deletion is documented as immediate (Mambu docs, API Consumers page). */
+  /** Defaults of `timing`. */
   readonly propagationMs: number;
   readonly settleMs: number;
   readonly observeMs: number;
@@ -28,6 +31,7 @@ export interface ProviderBlock {
 
 const mambu: ProviderBlock = {
   published: mambuSettingsSchema,
+  // Deletion is documented as immediate (Mambu docs, API Consumers page).
   propagationMs: 0,
   settleMs: 0,
   observeMs: 0,
@@ -41,8 +45,33 @@ const mambu: ProviderBlock = {
     providerGraceMs: settings.strategy === 'rotation' ? settings.tenantGraceMs : null,
     acceptsGap: settings.acceptGap,
     keyTtlMs: settings.keyTtlMs,
+    tokenTtlMs: 0,
     warnings: mambuWarnings(settings),
   })),
 };
 
-export const providerBlocks: ReadonlyMap<string, ProviderBlock> = new Map([['mambu', mambu]]);
+const apigee: ProviderBlock = {
+  published: apigeeSettingsSchema,
+  propagationMs: PROPAGATION_MS,
+  // Published clients wait about a second for what they have just made; nobody documents how long it may take.
+  settleMs: 30_000,
+  observeMs: 600_000,
+  schema: apigeeSettingsSchema.transform((settings): ProviderFacts => ({
+    settings,
+    baseUrl: settings.baseUrl,
+    managedBy: null,
+    webhook: { consumerIds: [], mode: 'off' },
+    allowRequests: [],
+    rotatesInPlace: false,
+    providerGraceMs: null,
+    acceptsGap: false,
+    keyTtlMs: settings.keyTtlMs,
+    tokenTtlMs: settings.tokenTtlMs ?? 0,
+    warnings: apigeeWarnings(settings),
+  })),
+};
+
+export const providerBlocks: ReadonlyMap<string, ProviderBlock> = new Map([
+  ['mambu', mambu],
+  ['apigee', apigee],
+]);

@@ -66,7 +66,10 @@ export interface CredentialConfig {
   /** Output of the provider's own schema, secrets as `SecretRef`. */
   readonly settings: unknown;
   readonly baseUrl: string;
+  /** Its `refreshWithinMs` includes `tokenTtlMs`: the old key has to outlive what was got with it. */
   readonly policy: RotationPolicy;
+  /** How long access tokens live that consumers get with the key; absent: none are known of. */
+  readonly tokenTtlMs?: number;
   readonly schedule: ScheduleSpec | null;
   readonly timing: Timing;
   /** Id of the credential whose key manages this one's keys. */

@@ -257,9 +257,8 @@ describe('a wrong file is refused with its place and what to write instead:', ()
     [
       'an unknown provider',
       [['provider: mambu', 'provider: mambo']],
-      'core-prod.provider: is no provider; known: mambu',
+      'core-prod.provider: is no provider; known: mambu, apigee',
     ],
-    ['a later provider', [['provider: mambu', 'provider: apigee']], 'apigee is not in this version; known: mambu'],
     ['no provider', [['    provider: mambu\n', '']], 'core-prod.provider: is missing; known: mambu'],
     [
       'a later store',

@@ -113,6 +113,22 @@ test('asks the store again after half of refreshWithin, and never keeps a key fo
   expect(await versions()).toEqual([2, 2, 2]);
 });
 
+test('access tokens that live on do not lengthen how long a key is kept', async () => {
+  const apigee = {
+    ...{ baseUrl: 'https://apigee.googleapis.com/v1', dialect: 'x', organization: 'acme', developer: 'd@example.com' },
+    ...{ app: 'orders', auth: { kind: 'google' }, tokenTtl: '1h' },
+  };
+  const credentials = { [credentialId]: { provider: 'apigee', apigee, policy: { refreshWithin: '5m' } } };
+  const store = { kind: 'file', path: 'store', keyFile: 'key' };
+  await writeFile(join(folder, 'keyturn.yaml'), JSON.stringify({ version: 1, store, credentials }));
+  await publish('first-api-key');
+  const usual = await consumer();
+  expect((await usual.resolveCredential(credentialId)).version).toBe(1);
+  await publish('second-api-key');
+  vi.advanceTimersByTime(refreshWithinMs / 2);
+  expect((await usual.resolveCredential(credentialId)).version).toBe(2);
+});
+
 test('goes on with the key it has while the store is away, for as long as refreshWithin and no longer', async () => {
   await publish('first-api-key');
   const one = await consumer();

@@ -133,13 +133,18 @@ async function identified(
 }
 
 /** What the provider said of the key, and that it is no suspect any more. */
-function withFindings(record: CredentialRecord, { accepted, lifetime }: Checked, key: ImportedKey): CredentialRecord {
+function withFindings(
+  record: CredentialRecord,
+  { accepted, lifetime, expiresAtMs }: Checked,
+  key: ImportedKey,
+): CredentialRecord {
   const verifiedAtMs = accepted ? key.nowMs : null;
   const debts = record.debts.filter((debt) => debt.kind === 'mirror' || debt.keyId !== key.keyId);
   return withVersion({ ...record, debts }, record.highestVersion, (v) => ({
     ...v,
     verifiedAtMs: verifiedAtMs ?? v.verifiedAtMs,
     lifetime: lifetime ?? v.lifetime,
+    expiresAtMs: expiresAtMs === undefined ? v.expiresAtMs : expiresAtMs,
   }));
 }
 

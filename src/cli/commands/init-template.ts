@@ -41,4 +41,16 @@ credentials:
       minInterval: 1h           # no two routine rotations within this
       # consumers: [{ name: billing, ackWithin: 24h }]   # whose acknowledgement is waited for: \`keyturn ack\`
     labels: { team: payments }
+  # partner-app:                # a consumer key of Apigee X, hybrid or classic Edge: docs/how-to/apigee.md
+  #   provider: apigee
+  #   apigee:
+  #     baseUrl: https://apigee.googleapis.com/v1
+  #     dialect: x              # or edge
+  #     organization: acme
+  #     developer: dev@example.com              # in lower case; or appGroup
+  #     app: orders
+  #     auth: { kind: google }  # or bearer, basic, edge-oauth, none
+  #     # probe: { url: https://api.example.com/orders/health, in: header, name: x-apikey }
+  #     tokenTtl: 0s            # life of OAuth tokens that consumers get with the key
+  #   policy: { grace: 1h }
 `;

@@ -3,6 +3,7 @@ import type { DebtFacts } from '../../domain/record.js';
 import type { Output } from '../output.js';
 import { credentialOf } from '../credential.js';
 import { tellEntity } from '../entity.js';
+import { listKeys } from '../listed-keys.js';
 import { type Calling, callingAs, currentKey, type CurrentKey, providerOf } from '../provider-calls.js';
 import { compare, type ComparedKey, deleteRefusal } from '../reconcile.js';
 import { type Action, type Answer, asKeyturnError } from '../run.js';
@@ -64,7 +65,11 @@ async function compared(calling: Calling, { opened, values }: CurrentKey): Promi
   const { credential } = calling;
   const operationId = `reconcile/${credential.credentialId}/${Date.now()}`;
   const context = await callingAs(calling, values, { operationId });
-  return compare(opened.record, await providerOf(credential).inventory(context));
+  const listing = await listKeys(calling, context);
+  return compare(
+    opened.record,
+    listing.map(({ shown }) => shown),
+  );
 }
 
 async function workflowVersion(
@@ -133,7 +138,10 @@ async function deleteAtProvider(
       refuse(credentialId, deleteRefusal(opened.record, keyId));
     },
   });
-  return providerOf(credential).retire(context, keyId, 'destroy');
+  const provider = providerOf(credential);
+  if (!provider.capability(credential.settings).keyIdIsSecret) return provider.retire(context, keyId, 'destroy');
+  const listed = (await listKeys(calling, context)).find(({ shown }) => shown.keyId === keyId);
+  return listed === undefined ? 'absent' : provider.retire(context, listed.providerId, 'destroy');
 }
 
 function refuse(credentialId: string, because: string | null): void {
