@@ -181,6 +181,29 @@ describe.each(dialects)('dialect %s', (dialect) => {
   });
 });
 
+describe('a 404 to a retirement', () => {
+  const html = '<html>not here</html>';
+
+  test('that a gateway gave is no death while the app lists the key', async () => {
+    const { simulator, provider, context, equipped, failureOf } = await bench();
+    const acting = { ...context, credential: await equipped() };
+    simulator.faults.add({ action: 'fail-before', match: { method: 'DELETE' }, status: 404, body: html });
+    const failure = await failureOf(provider.retire(acting, simulator.seeded.consumerKey, 'destroy'));
+    expect(failure).toMatchObject({ class: 'rejected', code: 'KT-PROVIDER-ANSWER' });
+    expect(failure.message).toContain('still lists the key');
+    simulator.deleteKey(simulator.seeded.consumerKey);
+    simulator.faults.add({ action: 'fail-before', match: { method: 'DELETE' }, status: 404, body: html });
+    expect(await provider.retire(acting, simulator.seeded.consumerKey, 'destroy')).toBe('absent');
+  });
+
+  test('about the app proves nothing of the key', async () => {
+    const { simulator, provider, settings, context, equipped, failureOf } = await bench();
+    const acting = { ...context, settings: { ...settings, app: 'gone' }, credential: await equipped() };
+    const failure = await failureOf(provider.retire(acting, simulator.seeded.consumerKey, 'destroy'));
+    expect(failure).toMatchObject({ class: 'absent', code: 'KT-CONSUMER-GONE' });
+  });
+});
+
 describe('a key that keyturn chooses', () => {
   test('is drawn anew each time, of letters, digits and hyphens only', async () => {
     const { intent } = await bench();
@@ -308,6 +331,21 @@ describe('verify', () => {
     edit(simulator, simulator.seeded.consumerKey, consumerKey(fresh));
     const { scopeDifference } = await provider.verify(context, fresh, planned);
     expect(scopeDifference).toContain(difference);
+  });
+
+  test('notices a product that waits for approval on the new key only', async () => {
+    const { simulator, provider, context, old } = await bench({ seed: { scopes: [] } });
+    simulator.setProduct({ name: 'extra', approvalType: 'manual' });
+    const pair = pairOf({
+      kind: 'create-key',
+      idempotencyKey: 'i',
+      body: provider.prepare(context, 'create-key', null),
+    });
+    simulator.addKey(simulator.seeded.app, ['orders', 'extra'], pair);
+    simulator.clock.advance(31_000);
+    const fields = { consumerKey: new Secret(pair.consumerKey), consumerSecret: new Secret(pair.consumerSecret) };
+    const { scopeDifference } = await provider.verify(context, { keyId: pair.consumerKey, fields }, await old());
+    expect(scopeDifference).toEqual(['product:extra is too much']);
   });
 
   test('notices another life than the old one had', async () => {
