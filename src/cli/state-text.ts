@@ -109,11 +109,7 @@ function timeline(state: CredentialState, nowMs: number, paint: Paint): string {
     ...(current?.expiresAt
       ? [{ at: current.expiresAt, what: `version ${current.version} expires at the provider` }]
       : []),
-    ...previous.flatMap((old): Event[] =>
-      old.diesAt === null
-        ? []
-        : [{ at: old.diesAt, what: `version ${old.version} dies${old.waitingFor.length > 0 ? ' at the latest' : ''}` }],
-    ),
+    ...previous.flatMap((old): Event[] => (old.diesAt === null ? [] : [{ at: old.diesAt, what: endOf(old) }])),
     ...(lastRotation === null ? [] : [{ at: lastRotation.endedAt, what: endText(lastRotation) }]),
     ...(lastSkipped === null ? [] : [{ at: lastSkipped.at, what: skipText(lastSkipped) }]),
     ...(rotation === null
@@ -133,6 +129,12 @@ function timeline(state: CredentialState, nowMs: number, paint: Paint): string {
       return paint.style(isPast ? 'dim' : 'bold', `  ${instantText(at)}  ${what} (${distanceText(at, nowMs)})`);
     });
   return lines.join('\n');
+}
+
+function endOf({ version, retirement, waitingFor }: CredentialState['previous'][number]): string {
+  if (retirement === 'held') return `version ${version} revoked, to be removed`;
+  if (retirement === 'revoking') return `version ${version} is being removed`;
+  return `version ${version} dies${waitingFor.length > 0 ? ' at the latest' : ''}`;
 }
 
 function endText({ outcome, reason, source, error }: LastRotationState): string {
