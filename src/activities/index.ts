@@ -3,6 +3,7 @@ import { Context } from '@temporalio/activity';
 import type { CredentialActivities, RequestActivities } from './api.js';
 import type { ActivityDeps } from './deps.js';
 import { Engine } from './engine.js';
+import { compareKeys } from './compareKeys.js';
 import { equip } from './equip.js';
 import { describe, toApplicationFailure } from './failures.js';
 import { load } from './load.js';
@@ -76,6 +77,7 @@ export function createActivities(deps: ActivityDeps): CredentialActivities & Req
     retire: step(retire),
     settleDebt: step(settleDebt),
     requestRotation: step(requestRotation),
+    compareKeys: step(compareKeys),
     retrieveConfiguration: step(retrieveConfiguration),
     makeApiRequest: step(makeApiRequest),
   };
