@@ -5,7 +5,12 @@ import type { OperationFacts, RecordView, RotationFacts, RotationPolicy } from '
 import type { RotationRequest } from '../domain/request.js';
 import type { StoredOutcome } from '../domain/storedOutcome.js';
 import type { Verdict } from '../domain/verification.js';
-import type { MakeApiRequestInput, MakeApiRequestOutput, RetrievedConfiguration } from '../contract.js';
+import type {
+  MakeApiRequestInput,
+  MakeApiRequestOutput,
+  ReconciledCredential,
+  RetrievedConfiguration,
+} from '../contract.js';
 
 /** What the entity believes the record to be: behind it means a restored backup, another installation means a wrong worker. */
 export interface Believed {
@@ -101,6 +106,8 @@ export interface CredentialActivities {
 export interface RequestActivities {
   /** signalWithStart of the entity. @throws ApplicationFailure KT-UNKNOWN-CREDENTIAL */
   requestRotation(input: { readonly credentialId: string; readonly request: RotationRequest }): Promise<void>;
+  /** Reads only, with a proven key only, and tells the entity. @throws ApplicationFailure KT-UNKNOWN-CREDENTIAL */
+  compareKeys(input: { readonly credentialId: string }): Promise<ReconciledCredential>;
   retrieveConfiguration(input: { readonly credentialId: string }): Promise<RetrievedConfiguration>;
   /** Null when the current version is still `unlessVersion`: there is nothing new to try. */
   makeApiRequest(
