@@ -127,7 +127,8 @@ export interface KeysCompared {
   readonly installationId: string;
   /** Of the record that was compared. */
   readonly recordSeq: number;
-  readonly drift: { readonly checkedAtMs: number; readonly findings: readonly ComparedFinding[] };
+  /** Null: the provider was not asked. What was found before still stands. */
+  readonly drift: { readonly checkedAtMs: number; readonly findings: readonly ComparedFinding[] } | null;
 }
 
 /** Output of `reconcileCredential`, which changes nothing. */

@@ -105,16 +105,16 @@ function register(entity: Entity): void {
     keysCompared,
     async (compared) => {
       await condition(() => lane.installationId !== null || entity.stopping());
-      const drift = checkedDrift(compared?.drift);
       const { view } = lane;
-      const isOwn = compared?.installationId === lane.installationId;
-      if (!drift || !view || !isOwn || lane.active || view.operation)
-        return log.warn('a comparison was ignored', { isOwn, isShaped: drift !== null });
+      const isOwn = compared?.installationId === lane.installationId && Number.isInteger(compared?.recordSeq);
+      if (!view || !isOwn || lane.active || view.operation) return log.warn('a comparison was ignored', { isOwn });
       if (compared.recordSeq < view.seq) {
         // Of an older record than was seen: changed since, or a restored backup, which the next load finds out.
         lane.reload = true;
         return;
       }
+      const drift = checkedDrift(compared.drift);
+      if (!drift) return;
       lane.notes.push({ kind: 'compared', drift });
       entity.see(view);
     },
