@@ -1,7 +1,14 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /** Projects that need the built product and a Temporal server; `test/unit` needs neither. */
 const globalSetup = ['test/support/global-setup.ts'];
+
+/** The model runs workflow code and steps in one process and in virtual time. */
+const standIns = {
+  '@temporalio/workflow': fileURLToPath(new URL('test/model/temporal-workflow.ts', import.meta.url)),
+  '@temporalio/activity': fileURLToPath(new URL('test/model/temporal-activity.ts', import.meta.url)),
+};
 
 export default defineConfig({
   test: {
@@ -11,6 +18,11 @@ export default defineConfig({
     reporters: ['./test/support/summary-reporter.ts'],
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000 } },
+      {
+        extends: true,
+        resolve: { alias: standIns },
+        test: { name: 'model', include: ['test/model/**/*.test.ts'], testTimeout: 60_000 },
+      },
       {
         extends: true,
         test: { name: 'workflow', include: ['test/workflow/**/*.test.ts'], globalSetup, testTimeout: 30_000 },
