@@ -35,6 +35,8 @@ export interface Departure {
   readonly call: Call;
   readonly atMs: number;
   readonly under: Opened | null;
+  /** The attempt that sent it. */
+  readonly by: string;
 }
 
 const forever = (): Promise<never> => new Promise(() => undefined);

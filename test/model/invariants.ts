@@ -81,10 +81,10 @@ const currentIsNeverRevoked: Invariant = (world) => {
 };
 
 const neverBeforeRevokeAt: Invariant = (world, published) => {
-  for (const { answer, atMs } of removals(world)) {
+  for (const { answer, atMs, order } of removals(world)) {
     for (const serial of answer.touched) {
       // A value that was rolled back to is published once more: its last life counts.
-      const old = published.findLast((p) => p.key?.serial === serial && p.fromMs <= atMs);
+      const old = published.findLast((p) => p.key?.serial === serial && p.commit.order < order);
       if (!old || old.leakedMs <= atMs) continue;
       const earliestMs = earliestRevokeMs(world, old);
       if (atMs < earliestMs)

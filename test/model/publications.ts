@@ -1,5 +1,5 @@
 /** Which value was published when, read off the disk's commits. */
-import { currentOf, type CredentialRecord, type RotationPolicy, type VersionFacts } from '../../src/domain/record.js';
+import { currentOf, type RotationPolicy, type VersionFacts } from '../../src/domain/record.js';
 import type { Commit } from './store.js';
 import type { Key } from './system.js';
 import type { World } from './world.js';
@@ -31,18 +31,17 @@ export function publicationsOf(world: World): readonly Publication[] {
   }
   return found.reduceRight<readonly Publication[]>((later, each) => {
     const successor = later[0] ?? null;
-    const leakedMs = leakedAtMs(world, each.version.version);
+    const leakedMs = leakedAtMs(world, each.version.fingerprint);
     return [{ ...each, toMs: successor?.fromMs ?? null, successor, leakedMs }, ...later];
   }, []);
 }
 
-function leakedAtMs(world: World, version: number): number {
-  const marked = world.disk.commits.find((c) => leaked(c.after.record, version));
+/** Of the value, whatever version it had then. */
+function leakedAtMs(world: World, fingerprint: string): number {
+  const leaked = (v: VersionFacts): boolean => v.leaked && v.fingerprint === fingerprint;
+  const marked = world.disk.commits.find((c) => c.after.record.versions.some(leaked));
   return marked?.atMs ?? Number.POSITIVE_INFINITY;
 }
-
-const leaked = (record: CredentialRecord, version: number): boolean =>
-  record.versions.some((v) => v.version === version && v.leaked);
 
 /** T + grace, from the published facts: written down here a second time, on purpose. */
 export function earliestRevokeMs(world: World, old: Publication): number {

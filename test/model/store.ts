@@ -10,6 +10,7 @@ import {
   type Account,
 } from '../../src/custody/lockout-account.js';
 import { KeyturnError } from '../../src/domain/errors.js';
+import { nextOrder } from './trace.js';
 import { ProviderFailure } from '../../src/domain/failure.js';
 import { Secret } from '../../src/domain/secret.js';
 
@@ -18,6 +19,7 @@ export const STRIKE_BUDGET = 4;
 
 export interface Commit {
   readonly atMs: number;
+  readonly order: number;
   readonly by: string;
   readonly before: Opened;
   readonly after: Opened;
@@ -34,7 +36,7 @@ export class Disk {
     const before = this.opened ?? next;
     const after = { record: { ...next.record, seq: before.record.seq + 1 }, shelf: pruned(next, before) };
     this.opened = after;
-    this.commits.push({ atMs, by, before, after });
+    this.commits.push({ atMs, order: nextOrder(), by, before, after });
     return after;
   }
 }

@@ -4,11 +4,8 @@ import type { RotationRequest } from '../../src/domain/request.js';
 import type { Departure } from './attempt.js';
 import type { Answer } from './system.js';
 
-export interface Departed extends Departure {
-  readonly by: string;
-}
-
 export interface Arrival extends Departure {
+  readonly order: number;
   readonly answer: Answer;
   /** The record when it arrived. */
   readonly found: Opened | null;
@@ -16,8 +13,12 @@ export interface Arrival extends Departure {
   readonly currentWorks: boolean;
 }
 
+let order = 0;
+/** What happens at the same instant still happens one after the other. */
+export const nextOrder = (): number => ++order;
+
 export class Trace {
-  readonly departures: Departed[] = [];
+  readonly departures: Departure[] = [];
   readonly arrivals: Arrival[] = [];
   readonly requests: { readonly request: RotationRequest; readonly atMs: number }[] = [];
   readonly acks: { readonly consumer: string; readonly version: number; readonly atMs: number }[] = [];
@@ -25,6 +26,8 @@ export class Trace {
   readonly away: { readonly fromMs: number; readonly toMs: number }[] = [];
   /** What steps have returned to the workflow. */
   readonly results: unknown[] = [];
+  /** What the environment did, in words. */
+  readonly happened: { readonly atMs: number; readonly order: number; readonly what: string }[] = [];
   /** Errors of the product's own code. */
   readonly defects: string[] = [];
 }

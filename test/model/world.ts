@@ -25,7 +25,7 @@ import { realSteps, type Steps } from './steps.js';
 import { Disk, fingerprintOf, gatedCustody, installationId, lockoutOn } from './store.js';
 import { System, type Answer } from './system.js';
 import type { Chooser } from './tape.js';
-import { Trace } from './trace.js';
+import { nextOrder, Trace } from './trace.js';
 import { happen } from './events.js';
 
 export const startMs = Date.parse('2026-11-21T04:00:00.000Z');
@@ -115,7 +115,10 @@ export class World implements Host {
   }
 
   choose<T extends string>(point: string, options: readonly [T, ...T[]]): T {
-    return this.chooser.choose(point, options, () => stateText(this, this.#queue));
+    const chosen = this.chooser.choose(point, options, () => stateText(this, this.#queue));
+    if (chosen !== options[0])
+      this.trace.happened.push({ atMs: this.#nowMs, order: nextOrder(), what: `${point}: ${chosen}` });
+    return chosen;
   }
 
   /** Nothing is left to do. */
@@ -176,7 +179,7 @@ export class World implements Host {
     await this.#settle();
     for (let next = this.#next(untilMs); next && !this.stuck; next = this.#next(untilMs)) {
       const [first] = this.events;
-      const event = first ? this.choose(`before ${next.what}`, ['go on', ...this.events]) : 'go on';
+      const event = first ? this.choose(`before ${next.what}#${this.#count(`before ${next.what}`)}`, ['go on', ...this.events]) : 'go on';
       if (event === 'go on') {
         this.#queue = this.#queue.filter((i) => i !== next);
         this.#nowMs = Math.max(this.#nowMs, next.atMs);
@@ -345,8 +348,9 @@ export class World implements Host {
     const current = found && currentOf(found.record);
     const value = found?.shelf.versions[String(current?.version)]?.fields['apiKey']?.reveal() ?? '';
     const currentWorks = this.system.accepts(value, this.#nowMs);
+    const order = nextOrder();
     const answer = this.system.handle(departure.call, this.#nowMs, lagging);
-    this.trace.arrivals.push({ ...departure, atMs: this.#nowMs, answer, found, currentWorks });
+    this.trace.arrivals.push({ ...departure, order, atMs: this.#nowMs, answer, found, currentWorks });
     return answer;
   }
 
