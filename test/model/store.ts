@@ -114,7 +114,8 @@ export function lockoutOn(disk: Disk, now: () => number): Lockout {
       const admission = admit(disk.account, STRIKE_BUDGET, { fingerprint, operationId, atMs: now() });
       if (admission.admitted) disk.account = admission.account;
       else {
-        const failure = { class: 'blocked', code: 'KT-LOCKOUT-BUDGET', message: admission.because } as const;
+        const { because } = admission;
+        const failure = { class: 'blocked', code: 'KT-LOCKOUT-BUDGET', message: because, reason: because } as const;
         return Promise.reject(new ProviderFailure(failure));
       }
       return Promise.resolve();

@@ -294,6 +294,7 @@ export class World implements Host {
       sinceCommit: this.disk.commits.length,
       lost: false,
       miss: () => {
+        if (run !== this.#run) return;
         const timeout = new TimeoutFailure('no heartbeat', undefined, 'HEARTBEAT');
         this.#enqueue(HEARTBEAT_TIMEOUT_MS, 'missed heartbeats', run, () => reject(timeout));
       },
@@ -338,9 +339,10 @@ export class World implements Host {
   }
 
   #lose(attempt: Attempt, dead: boolean): void {
+    const first = !attempt.lost;
     attempt.lost = true;
     if (dead) this.attempts = this.attempts.filter((a) => a !== attempt);
-    attempt.miss();
+    if (first) attempt.miss();
   }
 
   #arrive(departure: Departure, lagging: boolean): Answer {
