@@ -35,6 +35,7 @@ export interface Departure {
   readonly call: Call;
   readonly atMs: number;
   readonly under: Opened | null;
+  readonly order: number;
   /** The attempt that sent it. */
   readonly by: string;
 }

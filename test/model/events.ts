@@ -37,7 +37,8 @@ export function happen(world: World, event: WorldEvent): void {
     case 'new-policy':
       return newPolicy(world, { graceMs: 3 * minute, refreshWithinMs: 2 * minute });
     case 'foreign-key':
-      world.system.add(world.now(), 'others');
+      // While a rotation is under way, nobody else makes keys by hand (docs/guarantees.md, condition 6).
+      if (!world.disk.opened?.record.operation) world.system.add(world.now(), 'others');
       return;
     default:
       return event satisfies never;
@@ -47,7 +48,8 @@ export function happen(world: World, event: WorldEvent): void {
 export const firstRequest: RotationRequest = { requestId: 'first', reason: 'routine', source: 'operator' };
 
 export function request(world: World, wanted: RotationRequest): void {
-  if (world.send(signalNames.requestRotation, wanted)) world.trace.requests.push({ request: wanted, atMs: world.now() });
+  if (world.send(signalNames.requestRotation, wanted))
+    world.trace.requests.push({ request: wanted, atMs: world.now() });
 }
 
 /** The consumer has taken over the version that the store holds as current. */

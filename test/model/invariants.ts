@@ -4,7 +4,7 @@
  * 18 (histories replay) is no matter of the model.
  */
 import type { Opened } from '../../src/custody/custody.js';
-import { currentOf, previousOf } from '../../src/domain/record.js';
+import { currentOf, previousOf, type IntentFacts } from '../../src/domain/record.js';
 import { isMaking } from './attempt.js';
 import { query } from './events.js';
 import { earliestRevokeMs, publicationsOf, type Publication } from './publications.js';
@@ -54,7 +54,9 @@ const publishedIsVerified: Invariant = (world, published) => {
     const proofs = world.trace.arrivals.filter(
       (a) => a.call.kind === 'list' && a.call.value === value && a.answer.status === 200 && a.atMs <= commit.atMs,
     );
-    const stored = proofs.some(({ found }) => Object.values(found?.shelf.versions ?? {}).some((s) => s.fields['apiKey']?.reveal() === value));
+    const stored = proofs.some(({ found }) =>
+      Object.values(found?.shelf.versions ?? {}).some((s) => s.fields['apiKey']?.reveal() === value),
+    );
     if (!stored) return `version ${version.version} counts as verified, and its stored value was never seen to work`;
   }
   return null;
@@ -94,17 +96,26 @@ const neverBeforeRevokeAt: Invariant = (world, published) => {
   return null;
 };
 
+/** As it was last written before this moment. */
+function intentBefore(world: World, order: number, idempotencyKey: string | null): IntentFacts | undefined {
+  return world.disk.commits
+    .filter((c) => c.order < order)
+    .findLast((c) => c.after.record.intents.some((i) => i.idempotencyKey === idempotencyKey))
+    ?.after.record.intents.find((i) => i.idempotencyKey === idempotencyKey);
+}
+
 const noBlindWrite: Invariant = (world) => {
   const sends = new Map<string, number>();
-  for (const { call, atMs, under } of world.trace.departures) {
+  for (const { call, atMs, under, order } of world.trace.departures) {
     if (!isMaking(call.kind)) continue;
     const what = `${call.kind} at ${at(world, atMs)}`;
-    const intent = under?.record.intents.find((i) => i.idempotencyKey === call.idempotencyKey);
+    const intent = intentBefore(world, order, call.idempotencyKey);
     if (!intent) return `${what} was sent without a durable intent`;
     const sent = (sends.get(intent.idempotencyKey) ?? 0) + 1;
     sends.set(intent.idempotencyKey, sent);
     if (sent > intent.sends) return `${what} was sent ${sent} times, the intent knows of ${intent.sends}`;
-    const others = under?.record.intents.filter((i) => i !== intent && i.kind === 'rotate' && i.settled === 'unknown') ?? [];
+    const others =
+      under?.record.intents.filter((i) => i.n !== intent.n && i.kind === 'rotate' && i.settled === 'unknown') ?? [];
     const denied = under?.record.intents.some((i) => i.kind === 'create-key' && i.settled === 'refused');
     if (call.kind === 'rotate' && others.length > 0 && !denied)
       return `${what} repeats a rotation in place whose outcome is unknown`;
@@ -134,8 +145,8 @@ const staleCallsLose: Invariant = (world) => {
   for (const { call, atMs, under } of world.trace.departures) {
     if (!isMaking(call.kind)) continue;
     const intent = under?.record.intents.find((i) => i.idempotencyKey === call.idempotencyKey);
-    if (!intent || !under) continue;
     const what = `${call.kind} left its worker at ${at(world, atMs)}`;
+    if (!intent || !under) return `${what}, after its operation had ended`;
     if (intent.epoch !== under.record.epoch || intent.settled !== 'open') return `${what}, after recovery had begun`;
     if (atMs >= intent.sendBeforeMs) return `${what}, after sendBefore`;
     if (under.record.operation?.operationId !== intent.operationId) return `${what}, after its operation had ended`;
@@ -146,14 +157,16 @@ const staleCallsLose: Invariant = (world) => {
 
 const versionsOnlyGrow: Invariant = (world) => {
   for (const { before, after, atMs } of world.disk.commits) {
-    if (after.record.highestVersion < before.record.highestVersion) return `the highest version shrank at ${at(world, atMs)}`;
+    if (after.record.highestVersion < before.record.highestVersion)
+      return `the highest version shrank at ${at(world, atMs)}`;
     const [was, is] = [currentOf(before.record), currentOf(after.record)];
     if (!was || !is || was.version === is.version) continue;
     if (is.version < was.version) return `version ${is.version} became current after version ${was.version}`;
     if (before.record.destroyed.some((d) => d.fingerprint === is.fingerprint))
       return `version ${is.version} brings back a destroyed value`;
     const leakedOnes = before.record.versions.filter((v) => v.leaked && v.stage !== 'pending');
-    if (leakedOnes.some((v) => v.fingerprint === is.fingerprint)) return `version ${is.version} brings back a leaked value`;
+    if (leakedOnes.some((v) => v.fingerprint === is.fingerprint))
+      return `version ${is.version} brings back a leaked value`;
   }
   return null;
 };
@@ -205,9 +218,15 @@ const oneDeliveryOneRotation: Invariant = (world) => {
   if (twice) return `request ${twice[0]} was served ${twice[1]} times`;
   if (!isQuiet(world) || world.lane.trouble) return null;
   const waits = world.lane.queue.map((q) => q.request.requestId);
-  const known = new Set([...waits, ...world.lane.answered.map((a) => a.requestId), ...(opened?.record.history ?? []).map((h) => h.requestId)]);
+  const known = new Set([
+    ...waits,
+    ...world.lane.answered.map((a) => a.requestId),
+    ...(opened?.record.history ?? []).map((h) => h.requestId),
+  ]);
   // A request that joined, or that an earlier run has answered, is only remembered.
-  const lost = world.trace.requests.find(({ request }) => !known.has(request.requestId) && !world.remembers(request.requestId));
+  const lost = world.trace.requests.find(
+    ({ request }) => !known.has(request.requestId) && !world.remembers(request.requestId),
+  );
   return lost ? `request ${lost.request.requestId} was accepted and forgotten` : null;
 };
 
@@ -268,17 +287,22 @@ export const invariants = {
   '17 everything ends': everythingEnds,
 } as const satisfies Record<string, Invariant>;
 
+export type InvariantName = keyof typeof invariants;
+
 export interface Violation {
-  readonly invariant: keyof typeof invariants;
+  /** All that broke, in the order of the numbers, with what broke the first. */
+  readonly invariants: readonly InvariantName[];
   readonly what: string;
 }
 
-/** The first that broke, in the order of the numbers. */
+/** Null: all of them held. */
 export function judge(world: World): Violation | null {
   const published = publicationsOf(world);
-  for (const [name, invariant] of Object.entries(invariants)) {
-    const what = invariant(world, published);
-    if (what !== null) return { invariant: name as keyof typeof invariants, what };
-  }
-  return null;
+  const names = Object.keys(invariants) as InvariantName[];
+  const broken = names.flatMap((name) => {
+    const what = invariants[name](world, published);
+    return what === null ? [] : [{ name, what }];
+  });
+  const [first] = broken;
+  return first ? { invariants: broken.map((b) => b.name), what: first.what } : null;
 }

@@ -11,7 +11,11 @@ export function narrate(world: World): string {
       order: a.order,
       text: `${a.by} → ${a.call.kind} ${a.call.body['id'] ?? ''} as ${a.call.value}: ${a.answer.status}${a.answer.touched.length > 0 ? `, touches ${a.answer.touched.join()}` : ''}`,
     })),
-    ...world.disk.commits.map((c) => ({ atMs: c.atMs, order: c.order, text: `${c.by} writes ${shown(c.after.record)}` })),
+    ...world.disk.commits.map((c) => ({
+      atMs: c.atMs,
+      order: c.order,
+      text: `${c.by} writes ${shown(c.after.record)}`,
+    })),
     ...world.trace.happened.map((h) => ({ atMs: h.atMs, order: h.order, text: h.what })),
   ];
   return lines
@@ -32,6 +36,10 @@ function shown(record: CredentialRecord): string {
   const intents = record.intents.map((i) => `${i.kind}/${i.settled}`);
   const debts = record.debts.map((d) => `${d.kind} ${d.keyId}`);
   const last = record.history[0];
-  const parts = [intents.join(' '), debts.length > 0 ? `debts: ${debts.join()}` : '', last ? `last: ${last.outcome}${last.error ? ` ${last.error.code}` : ''}` : ''];
+  const parts = [
+    intents.join(' '),
+    debts.length > 0 ? `debts: ${debts.join()}` : '',
+    last ? `last: ${last.outcome}${last.error ? ` ${last.error.code}` : ''}` : '',
+  ];
   return `${versions.join(' ')}${operation} ${parts.filter((p) => p !== '').join('; ')}`;
 }

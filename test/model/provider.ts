@@ -118,8 +118,7 @@ export function modelProvider(capability: Capability, draw: () => string): Provi
       const name = chooses ? 'create-chosen' : kind;
       const made = await succeed(context, name, 'write', { ...as, body, idempotencyKey });
       const { id, value, secretKey: newSecret } = made as Key & { secretKey?: string };
-      if (kind === 'create-secret')
-        return { keyId: null, fields: { secretKey: new Secret(value) }, expiresAtMs: null };
+      if (kind === 'create-secret') return { keyId: null, fields: { secretKey: new Secret(value) }, expiresAtMs: null };
       const fields = { apiKey: new Secret(value), ...(newSecret ? { secretKey: new Secret(newSecret) } : {}) };
       return { keyId: id, fields, expiresAtMs: null };
     },

@@ -71,7 +71,15 @@ const server: Capability = {
 };
 
 const rules: SystemRules = { graceMs: null, rotationKeepsId: false, replayWindowMs: 0, ttlMs: null, denies: [] };
-const common = { restorable: false, policy, timing, events: [], faults: 'all', rot: false, endsAfterMs: 12 * hour } as const;
+const common = {
+  restorable: false,
+  policy,
+  timing,
+  events: [],
+  faults: 'all',
+  rot: false,
+  endsAfterMs: 12 * hour,
+} as const;
 
 /** Client's value: Apigee's custom keys. */
 const a: Scenario = {
@@ -112,9 +120,13 @@ const d: Scenario = {
 };
 
 const dKeepsId: Scenario = { ...d, name: 'D, id kept', rules: { ...d.rules, rotationKeepsId: true } };
-const dDenied: Scenario = { ...d, name: 'D, no create', rules: { ...d.rules, denies: ['create-key', 'create-secret'] } };
+const dDenied: Scenario = {
+  ...d,
+  name: 'D, no create',
+  rules: { ...d.rules, denies: ['create-key', 'create-secret'] },
+};
 
-const lives: readonly WorldEvent[] = ['terminate', 'continue-as-new', 'worker-away'];
+const lives: readonly WorldEvent[] = ['terminate', 'continue-as-new', 'worker-away', 'foreign-key'];
 const requests: readonly WorldEvent[] = [
   'compromise',
   'old-leaked',
@@ -128,9 +140,12 @@ const requests: readonly WorldEvent[] = [
 ];
 
 const faulty = [a, b, c, d, dKeepsId, dDenied].map((s) => ({ ...s, events: lives }));
-const asked = [a, b, d].map(
-  (s): Scenario => ({ ...s, name: `${s.name}, requests`, faults: 'none', events: [...requests, ...lives] }),
-);
+const asked = [a, b, d].map((s): Scenario => ({
+  ...s,
+  name: `${s.name}, requests`,
+  faults: 'none',
+  events: [...requests, ...lives],
+}));
 /** Keys that end by themselves, so that the entity renews them unasked. */
 const expiring: Scenario = {
   ...b,
@@ -141,7 +156,9 @@ const expiring: Scenario = {
   endsAfterMs: 8 * hour,
 };
 
-export const scenarios: readonly Scenario[] = [...faulty, ...asked, expiring];
+const rotten: Scenario = { ...c, name: 'C, rotten store', rot: true, events: lives };
+
+export const scenarios: readonly Scenario[] = [...faulty, ...asked, expiring, rotten];
 
 export function scenario(name: string): Scenario {
   const found = scenarios.find((s) => s.name === name);

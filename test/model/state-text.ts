@@ -40,8 +40,19 @@ function recordState(record: CredentialRecord): unknown {
   return [
     record.highestVersion,
     record.versions.map(versionState),
-    operation && [operation.operationId, operation.request, operation.compensating, operation.refusedAtMs, operation.policy],
-    record.intents.map((i) => ({ ...i, createdAtMs: 0, sendBeforeMs: i.settled === 'open' ? i.sendBeforeMs : 0, epoch: i.epoch - record.epoch })),
+    operation && [
+      operation.operationId,
+      operation.request,
+      operation.compensating,
+      operation.refusedAtMs,
+      operation.policy,
+    ],
+    record.intents.map((i) => ({
+      ...i,
+      createdAtMs: 0,
+      sendBeforeMs: i.settled === 'open' ? i.sendBeforeMs : 0,
+      epoch: i.epoch - record.epoch,
+    })),
     record.debts.map((d) => [d.kind, d.keyId, d.attempts, d.nextAttemptAtMs]),
     record.acknowledged,
     record.paused !== null,
@@ -59,7 +70,12 @@ function versionState(v: VersionFacts): unknown {
 
 function shelfState({ shelf }: Opened): unknown {
   return [
-    Object.entries(shelf.versions).map(([v, s]) => [v, s.keyId, s.fields['apiKey']?.reveal(), s.fields['secretKey']?.reveal()]),
+    Object.entries(shelf.versions).map(([v, s]) => [
+      v,
+      s.keyId,
+      s.fields['apiKey']?.reveal(),
+      s.fields['secretKey']?.reveal(),
+    ]),
     Object.entries(shelf.intents).map(([n, i]) => [n, i.actingVersion, i.body?.reveal()]),
   ];
 }
@@ -67,7 +83,12 @@ function shelfState({ shelf }: Opened): unknown {
 function systemState(system: System, nowMs: number): unknown {
   const fresh = (bornAtMs: number): number => (nowMs < bornAtMs + 300_000 ? bornAtMs : 0);
   const keys = system.keys.map((k) => [
-    { ...k, bornAtMs: fresh(k.bornAtMs), deletedAtMs: k.deletedAtMs !== null, suspensions: k.suspensions.at(-1)?.toMs === null },
+    {
+      ...k,
+      bornAtMs: fresh(k.bornAtMs),
+      deletedAtMs: k.deletedAtMs !== null,
+      suspensions: k.suspensions.at(-1)?.toMs === null,
+    },
   ]);
   return [keys, system.secrets, system.replays.map((r) => r.key)];
 }

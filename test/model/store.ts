@@ -1,14 +1,7 @@
 /** Custody in memory: a record with its values, compare-and-set by construction, and the gates at which the environment may interfere. */
 import { openAnswer, sealAnswer } from '../../src/custody/answer.js';
 import type { Custody, LateAnswer, Lockout, Opened, Shelf } from '../../src/custody/custody.js';
-import {
-  admit,
-  emptyAccount,
-  forgive,
-  prove,
-  strike,
-  type Account,
-} from '../../src/custody/lockout-account.js';
+import { admit, emptyAccount, forgive, prove, strike, type Account } from '../../src/custody/lockout-account.js';
 import { KeyturnError } from '../../src/domain/errors.js';
 import { nextOrder } from './trace.js';
 import { ProviderFailure } from '../../src/domain/failure.js';
@@ -151,8 +144,14 @@ function pruned({ record, shelf }: Opened, before: Opened): Shelf {
     if (id) debts[keyId] = id;
   }
   return {
-    versions: kept(shelf.versions, record.versions.map((v) => v.version)),
-    intents: kept(shelf.intents, record.intents.map((i) => i.n)),
+    versions: kept(
+      shelf.versions,
+      record.versions.map((v) => v.version),
+    ),
+    intents: kept(
+      shelf.intents,
+      record.intents.map((i) => i.n),
+    ),
     ...(Object.keys(debts).length > 0 ? { debts } : {}),
   };
 }

@@ -112,7 +112,9 @@ export class System {
       this.strikes += 1;
       return refused;
     }
-    const replay = this.replays.find((r) => r.key === call.idempotencyKey && nowMs < r.atMs + this.rules.replayWindowMs);
+    const replay = this.replays.find(
+      (r) => r.key === call.idempotencyKey && nowMs < r.atMs + this.rules.replayWindowMs,
+    );
     if (replay) return { ...replay.answer, touched: [] };
     if (this.rules.denies.includes(call.kind)) return { status: 403, body: null, touched: [] };
     const answer = this.#perform(call, nowMs);

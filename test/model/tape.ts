@@ -48,7 +48,8 @@ export class SparseTape implements Chooser {
     const chosen = options[this.#byPoint.get(at) ?? 0] ?? options[0];
     if (chosen !== options[0]) this.taken.push({ point, chosen });
     if (at > this.#last && this.isNew && !this.#known) {
-      if (this.isNew(`${point}\n${state()}`)) for (let o = 1; o < options.length; o++) this.open.push({ at, option: o });
+      if (this.isNew(`${point}\n${state()}`))
+        for (let o = 1; o < options.length; o++) this.open.push({ at, option: o });
       else this.#known = true;
     }
     return chosen;
@@ -62,6 +63,10 @@ export class DrawnTape implements Chooser {
 
   add(draws: readonly { readonly skip: number; readonly option: number }[]): void {
     this.#draws.push(...draws.map((d) => ({ ...d })));
+  }
+
+  clear(): void {
+    this.#draws = [];
   }
 
   choose<T extends string>(point: string, options: readonly [T, ...T[]]): T {

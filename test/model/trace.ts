@@ -5,7 +5,6 @@ import type { Departure } from './attempt.js';
 import type { Answer } from './system.js';
 
 export interface Arrival extends Departure {
-  readonly order: number;
   readonly answer: Answer;
   /** The record when it arrived. */
   readonly found: Opened | null;

@@ -126,10 +126,10 @@ export class World implements Host {
     return this.#queue.length === 0;
   }
 
-  /** The record or the entity has seen this request end. */
+  /** The record or the entity has seen this request end, at some time. */
   remembers(requestId: string): boolean {
-    const seen = [...this.lane.seen, ...(this.disk.opened?.record.seen ?? [])];
-    return hasSeen(seen, requestId, this.#nowMs);
+    const isIn = (seen: readonly string[], atMs: number): boolean => hasSeen(seen, requestId, atMs);
+    return isIn(this.lane.seen, this.#nowMs) || this.disk.commits.some((c) => isIn(c.after.record.seen, c.atMs));
   }
 
   uuid(): string {
@@ -179,7 +179,9 @@ export class World implements Host {
     await this.#settle();
     for (let next = this.#next(untilMs); next && !this.stuck; next = this.#next(untilMs)) {
       const [first] = this.events;
-      const event = first ? this.choose(`before ${next.what}#${this.#count(`before ${next.what}`)}`, ['go on', ...this.events]) : 'go on';
+      const event = first
+        ? this.choose(`before ${next.what}#${this.#count(`before ${next.what}`)}`, ['go on', ...this.events])
+        : 'go on';
       if (event === 'go on') {
         this.#queue = this.#queue.filter((i) => i !== next);
         this.#nowMs = Math.max(this.#nowMs, next.atMs);
@@ -277,7 +279,10 @@ export class World implements Host {
       secretKey: needsSecretKey ? 'ok' : null,
       nowMs: importedMs,
     });
-    this.disk.commit(importedMs, 'import', { record, shelf: { versions: { 1: { keyId: key.id, fields } }, intents: {} } });
+    this.disk.commit(importedMs, 'import', {
+      record,
+      shelf: { versions: { 1: { keyId: key.id, fields } }, intents: {} },
+    });
   }
 
   #attempt(
@@ -290,7 +295,10 @@ export class World implements Host {
     const name = `${step}#${this.#count(step)}`;
     const attempt: Attempt = {
       name,
-      gate: new AttemptGate(name, this.#surroundings(() => attempt)),
+      gate: new AttemptGate(
+        name,
+        this.#surroundings(() => attempt),
+      ),
       sinceCommit: this.disk.commits.length,
       lost: false,
       miss: () => {
@@ -326,7 +334,7 @@ export class World implements Host {
       later: (inMs, what, act) => void this.#enqueue(inMs, what, null, act),
       lose: (dead) => this.#lose(attempt(), dead),
       depart: (call): Departure => {
-        const departure = { call, atMs: this.#nowMs, under: this.disk.opened, by: attempt().name };
+        const departure = { call, atMs: this.#nowMs, under: this.disk.opened, order: nextOrder(), by: attempt().name };
         this.trace.departures.push(departure);
         return departure;
       },
@@ -416,14 +424,17 @@ export class World implements Host {
   #next(untilMs: number): Item | undefined {
     let first: Item | undefined;
     for (const item of this.#queue)
-      if (item.atMs <= untilMs && (!first || item.atMs < first.atMs || (item.atMs === first.atMs && item.order < first.order)))
+      if (
+        item.atMs <= untilMs &&
+        (!first || item.atMs < first.atMs || (item.atMs === first.atMs && item.order < first.order))
+      )
         first = item;
     return first;
   }
 
   /** Until nothing more happens at this instant. */
   async #settle(): Promise<void> {
-    for (let woken = true; woken; ) {
+    for (let woken = true; woken;) {
       await new Promise((resolve) => setImmediate(resolve));
       woken = false;
       for (const waiting of [...this.#waiting]) {
