@@ -1,6 +1,7 @@
 /** The second driver: drawn commands on the same world, judged by the same invariants. */
 import fc from 'fast-check';
 import { commands, type Real, type Spent } from './commands.js';
+import { happen, request } from './events.js';
 import { judge } from './invariants.js';
 import { narrate } from './narrate.js';
 import { hour, scenarios, type Scenario } from './scenario.js';
@@ -23,8 +24,11 @@ export async function checkRandomly(seed: number, runs: number, limitMs: number)
       const real: Real = { world, tape };
       const model: Spent = { awayMs: 0, faults: 0 };
       await fc.asyncModelRun(() => ({ model, real }), cmds);
-      // From here on all goes well: whatever is due gets done.
+      // From here on all goes well: whatever is due gets done, and after all that another rotation succeeds.
       tape.clear();
+      happen(world, 'resume');
+      await world.runUntil(world.now() + HEALED_MS);
+      request(world, { requestId: 'last', reason: 'routine', source: 'operator' });
       await world.runUntil(world.now() + HEALED_MS);
       const violation = judge(world);
       if (violation) throw new Error(`${violation.invariants.join(', ')}: ${violation.what}\n${narrate(world)}`);
