@@ -10,6 +10,18 @@ const standIns = {
   '@temporalio/activity': fileURLToPath(new URL('test/model/temporal-activity.ts', import.meta.url)),
 };
 
+/** `npm run explore`, no part of the tests. */
+const explorer =
+  process.env['KEYTURN_EXPLORE'] === undefined
+    ? []
+    : [
+        {
+          extends: true as const,
+          resolve: { alias: standIns },
+          test: { name: 'explore', include: ['test/model/explore.run.ts'], testTimeout: 24 * 3_600_000 },
+        },
+      ];
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -23,6 +35,7 @@ export default defineConfig({
         resolve: { alias: standIns },
         test: { name: 'model', include: ['test/model/**/*.test.ts'], testTimeout: 60_000 },
       },
+      ...explorer,
       {
         extends: true,
         test: { name: 'workflow', include: ['test/workflow/**/*.test.ts'], globalSetup, testTimeout: 30_000 },
