@@ -23,6 +23,13 @@ export interface StepInput extends Believed {
   readonly operationId: string;
 }
 
+export interface PlanInput extends StepInput {
+  readonly request: RotationRequest;
+  readonly startedAtMs: number;
+  /** The rotation that the entity knew to have ended last, null: none. Histories of before do not say. */
+  readonly after?: string | null;
+}
+
 export interface Loaded {
   readonly view: RecordView | null;
   readonly policy: RotationPolicy | null;
@@ -65,7 +72,7 @@ export interface StepFailureDetails {
 
 export interface CredentialActivities {
   load(input: Believed): Promise<Loaded>;
-  plan(input: StepInput & { readonly request: RotationRequest; readonly startedAtMs: number }): Promise<Planned>;
+  plan(input: PlanInput): Promise<Planned>;
   rotate(input: StepInput): Promise<Rotated>;
   persist(
     input: StepInput & { readonly unsaved: ActiveRotation['unsaved'] },
