@@ -34,6 +34,7 @@ test.runIf(options.naive)('naive variants', async () => {
 test.runIf(options.seed !== null)('random commands', async () => {
   const runs = await checkRandomly(options.seed ?? 0, Number.POSITIVE_INFINITY, options.seconds * 1_000);
   print(`${runs} runs of random commands: green`);
+  expect(runs).toBeGreaterThan(0);
 });
 
 test.runIf(!options.naive && options.seed === null)('scenarios', async () => {

@@ -10,8 +10,8 @@ import { intend, nextIntentN } from '../../src/domain/intents.js';
 import { currentOf, pendingOf, type RetirementFacts, type VersionFacts } from '../../src/domain/record.js';
 import { Secret } from '../../src/domain/secret.js';
 import { destroy, stage, type Transition } from '../../src/domain/transitions.js';
-import type { Guard } from '../../src/providers/guard.js';
-import type { Created, Fields, Provider, ProviderRequest } from '../../src/providers/provider.js';
+import type { sendGuarded } from '../../src/providers/guard.js';
+import type { Created, Fields, Provider } from '../../src/providers/provider.js';
 import { ProviderFailure } from '../../src/domain/failure.js';
 import { realSteps, type Steps } from './steps.js';
 import { scenario } from './scenario.js';
@@ -168,10 +168,10 @@ export const naive: readonly Naive[] = [
     breaks: '8 stale calls lose',
     mock: () =>
       vi.doMock('../../src/providers/guard.js', async (original) => {
-        const real = await original<typeof import('../../src/providers/guard.js')>();
-        const sendGuarded = ({ beforeWrite: _, ...guard }: Guard, request: ProviderRequest) =>
-          real.sendGuarded(guard, request);
-        return { ...real, sendGuarded };
+        const real = await original<{ readonly sendGuarded: typeof sendGuarded }>();
+        const unfenced: typeof sendGuarded = (guard, request) =>
+          real.sendGuarded({ ...guard, beforeWrite: () => Promise.resolve() }, request);
+        return { ...real, sendGuarded: unfenced };
       }),
   },
   {

@@ -40,7 +40,7 @@ const found: readonly {
 ];
 
 describe('found by the search', () => {
-  test.each(found)('$guarantee', async (f) => {
+  test.each(found.map((f) => [f.guarantee, f] as const))('%s', async (_, f) => {
     const { violation, left } = await replay(scenario(f.scenario), f.deviations);
     expect(left, 'deviations for which there was no occasion').toEqual([]);
     expect(violation).toBeNull();

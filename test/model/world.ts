@@ -5,49 +5,31 @@
 import { ActivityFailure, RetryState, TimeoutFailure, type ActivityOptions } from '@temporalio/common';
 import { Engine } from '../../src/activities/engine.js';
 import { describe, toApplicationFailure } from '../../src/activities/failures.js';
-import type { ActivityDeps } from '../../src/activities/deps.js';
-import type { Config, CredentialConfig } from '../../src/config.js';
 import type { Opened } from '../../src/custody/custody.js';
 import { signalNames } from '../../src/contract.js';
 import { newLane, type LaneState } from '../../src/domain/lane.js';
 import { currentOf } from '../../src/domain/record.js';
-import { firstRecord } from '../../src/domain/imports.js';
-import { Secret } from '../../src/domain/secret.js';
 import { hasSeen } from '../../src/domain/seen.js';
 import { credential } from '../../src/workflows/credential.js';
 import { ContinueAsNew } from './temporal-workflow.js';
 import { AttemptGate, spoilt, type Departure, type Surroundings } from './attempt.js';
 import { enter, leave, type Handler, type Host } from './host.js';
-import { baseUrl, modelProvider } from './provider.js';
+import { credentialId, depsOf, imported } from './installation.js';
+import { modelProvider } from './provider.js';
 import { hour, second, type Scenario, type WorldEvent } from './scenario.js';
 import { stateText } from './state-text.js';
 import { realSteps, type Steps } from './steps.js';
-import { Disk, fingerprintOf, gatedCustody, installationId, lockoutOn } from './store.js';
+import { Disk, gatedCustody } from './store.js';
 import { System, type Answer } from './system.js';
 import type { Chooser } from './tape.js';
+import { Timeline } from './timeline.js';
 import { nextOrder, Trace } from './trace.js';
 import { happen } from './events.js';
 
 export const startMs = Date.parse('2026-11-21T04:00:00.000Z');
-export const credentialId = 'core';
 const HEARTBEAT_TIMEOUT_MS = 6 * second;
 /** More than any run needs: beyond it the run goes round in circles. */
 const MAX_ITEMS = 4_000;
-
-interface Item {
-  readonly atMs: number;
-  readonly order: number;
-  readonly what: string;
-  /** The workflow run that it belongs to; null: to a worker or to the wire. */
-  readonly run: number | null;
-  readonly act: () => void;
-}
-
-interface Waiting {
-  readonly wake: () => boolean;
-  readonly resolve: (woken: boolean) => void;
-  readonly timer: Item | null;
-}
 
 interface Attempt {
   readonly name: string;
@@ -79,11 +61,8 @@ export class World implements Host {
   stuck: string | null = null;
   attempts: Attempt[] = [];
   events: readonly WorldEvent[];
-  #nowMs = startMs;
-  #queue: Item[] = [];
-  #waiting: Waiting[] = [];
+  readonly #time = new Timeline(startMs);
   #run = 0;
-  #order = 0;
   #counts = new Map<string, number>();
   #continue = false;
   #spoilt = false;
@@ -99,37 +78,36 @@ export class World implements Host {
     this.policy = scenario.policy;
     this.events = scenario.events;
     enter(this);
-    this.#import();
+    this.disk.commit(startMs - hour, 'import', imported(scenario, this.system, startMs - hour));
     this.begin();
   }
 
   /** Ends the run: nothing of it may go on. */
   close(): void {
-    this.#queue = [];
-    this.#waiting = [];
+    this.#time.clear();
     leave();
   }
 
   now(): number {
-    return this.#nowMs;
+    return this.#time.nowMs;
   }
 
   choose<T extends string>(point: string, options: readonly [T, ...T[]]): T {
-    const chosen = this.chooser.choose(point, options, () => stateText(this, this.#queue));
+    const chosen = this.chooser.choose(point, options, () => stateText(this, this.#time.items));
     if (chosen !== options[0])
-      this.trace.happened.push({ atMs: this.#nowMs, order: nextOrder(), what: `${point}: ${chosen}` });
+      this.trace.happened.push({ atMs: this.#time.nowMs, order: nextOrder(), what: `${point}: ${chosen}` });
     return chosen;
   }
 
   /** Nothing is left to do. */
   get idle(): boolean {
-    return this.#queue.length === 0;
+    return this.#time.items.length === 0;
   }
 
   /** The record or the entity has seen this request end, at some time. */
   remembers(requestId: string): boolean {
     const isIn = (seen: readonly string[], atMs: number): boolean => hasSeen(seen, requestId, atMs);
-    return isIn(this.lane.seen, this.#nowMs) || this.disk.commits.some((c) => isIn(c.after.record.seen, c.atMs));
+    return isIn(this.lane.seen, this.#time.nowMs) || this.disk.commits.some((c) => isIn(c.after.record.seen, c.atMs));
   }
 
   uuid(): string {
@@ -145,15 +123,7 @@ export class World implements Host {
   }
 
   condition(wake: () => boolean, timeoutMs: number | undefined): Promise<boolean> {
-    return new Promise((resolve) => {
-      const give = (): void => {
-        this.#waiting = this.#waiting.filter((w) => w !== waiting);
-        resolve(false);
-      };
-      const timer = timeoutMs === undefined ? null : this.#enqueue(timeoutMs, 'timer', this.#run, give);
-      const waiting: Waiting = { wake, resolve, timer };
-      this.#waiting.push(waiting);
-    });
+    return this.#time.condition(wake, timeoutMs, this.#run);
   }
 
   activity(name: string, input: unknown, options: ActivityOptions): Promise<unknown> {
@@ -166,41 +136,41 @@ export class World implements Host {
         const retryable = !('nonRetryable' in cause) || cause.nonRetryable !== true;
         if (retryable && nth < maximum) {
           const asked = 'nextRetryDelay' in cause ? Number(cause.nextRetryDelay ?? 0) : 0;
-          this.#enqueue(asked || 500 * 2 ** (nth - 1), `${name} again`, run, () => begin(nth + 1));
+          this.#time.add(asked || 500 * 2 ** (nth - 1), `${name} again`, run, () => begin(nth + 1));
         } else reject(new ActivityFailure('failed', name, name, RetryState.RETRY_POLICY_NOT_SET, undefined, cause));
       };
       const begin = (nth: number): void => this.#attempt(name, input, run, resolve, (cause) => fail(cause, nth));
-      this.#enqueue(0, name, run, () => begin(1));
+      this.#time.add(0, name, run, () => begin(1));
     });
   }
 
   /** Until this instant, or until nothing is left to do; the clock ends there if something was. */
   async runUntil(untilMs: number): Promise<void> {
-    await this.#settle();
-    for (let next = this.#next(untilMs); next && !this.stuck; next = this.#next(untilMs)) {
+    await this.#time.settle();
+    for (let next = this.#time.next(untilMs); next && !this.stuck; next = this.#time.next(untilMs)) {
       const [first] = this.events;
       const event = first
         ? this.choose(`before ${next.what}#${this.#count(`before ${next.what}`)}`, ['go on', ...this.events])
         : 'go on';
       if (event === 'go on') {
-        this.#queue = this.#queue.filter((i) => i !== next);
-        this.#nowMs = Math.max(this.#nowMs, next.atMs);
+        this.#time.remove(next);
+        this.#time.nowMs = Math.max(this.#time.nowMs, next.atMs);
         if (++this.#items > MAX_ITEMS) this.stuck = `${MAX_ITEMS} things happened and there is no end`;
         next.act();
       } else {
         this.events = this.events.filter((e) => e !== event);
         happen(this, event);
       }
-      await this.#settle();
+      await this.#time.settle();
     }
-    if (Number.isFinite(untilMs)) this.#nowMs = Math.max(this.#nowMs, untilMs);
+    if (Number.isFinite(untilMs)) this.#time.nowMs = Math.max(this.#time.nowMs, untilMs);
   }
 
   /** Time in which no worker runs: what was in hand is lost, what falls due comes late. */
   away(ms: number): void {
     for (const attempt of this.attempts) if (!attempt.lost) this.#lose(attempt, true);
-    this.trace.away.push({ fromMs: this.#nowMs, toMs: this.#nowMs + ms });
-    this.#nowMs += ms;
+    this.trace.away.push({ fromMs: this.#time.nowMs, toMs: this.#time.nowMs + ms });
+    this.#time.nowMs += ms;
   }
 
   /** Somebody starts it again, and who waits for an answer asks again, as `rotateCredential` does. */
@@ -255,34 +225,8 @@ export class World implements Host {
   }
 
   #end(): void {
-    this.#queue = this.#queue.filter((i) => i.run === null);
-    this.#waiting = [];
+    this.#time.endRuns();
     this.handlers = new Map();
-  }
-
-  /** A key that was in use for a while. */
-  #import(): void {
-    const { system } = this;
-    const importedMs = startMs - hour;
-    const key = system.add(importedMs, 'ours');
-    system.add(importedMs, 'others');
-    const { needsSecretKey, keyIdIsSecret } = this.scenario.capability;
-    const secretKey = needsSecretKey ? system.addSecret().value : null;
-    const fields = {
-      apiKey: new Secret(key.value),
-      ...(secretKey === null ? {} : { secretKey: new Secret(secretKey) }),
-    };
-    const record = firstRecord(credentialId, installationId, {
-      keyId: keyIdIsSecret ? fingerprintOf(key.id) : key.id,
-      fingerprint: fingerprintOf(key.value),
-      identity: { provider: 'model', baseUrl, account: 'account', strategy: 'only' },
-      secretKey: needsSecretKey ? 'ok' : null,
-      nowMs: importedMs,
-    });
-    this.disk.commit(importedMs, 'import', {
-      record,
-      shelf: { versions: { 1: { keyId: key.id, fields } }, intents: {} },
-    });
   }
 
   #attempt(
@@ -304,7 +248,7 @@ export class World implements Host {
       miss: () => {
         if (run !== this.#run) return;
         const timeout = new TimeoutFailure('no heartbeat', undefined, 'HEARTBEAT');
-        this.#enqueue(HEARTBEAT_TIMEOUT_MS, 'missed heartbeats', run, () => reject(timeout));
+        this.#time.add(HEARTBEAT_TIMEOUT_MS, 'missed heartbeats', run, () => reject(timeout));
       },
     };
     this.attempts.push(attempt);
@@ -330,11 +274,17 @@ export class World implements Host {
   #surroundings(attempt: () => Attempt): Surroundings {
     return {
       choose: (point, options) => this.choose(point, options),
-      now: () => this.#nowMs,
-      later: (inMs, what, act) => void this.#enqueue(inMs, what, null, act),
+      now: () => this.#time.nowMs,
+      later: (inMs, what, act) => void this.#time.add(inMs, what, null, act),
       lose: (dead) => this.#lose(attempt(), dead),
       depart: (call): Departure => {
-        const departure = { call, atMs: this.#nowMs, under: this.disk.opened, order: nextOrder(), by: attempt().name };
+        const departure = {
+          call,
+          atMs: this.#time.nowMs,
+          under: this.disk.opened,
+          order: nextOrder(),
+          by: attempt().name,
+        };
         this.trace.departures.push(departure);
         return departure;
       },
@@ -342,7 +292,7 @@ export class World implements Host {
       faults: this.scenario.faults === 'all',
       httpTimeoutMs: this.scenario.timing.httpTimeoutMs,
       bornAtMs: (value) => this.system.keyOf(value)?.bornAtMs ?? null,
-      take: (call) => void this.system.add(this.#nowMs, 'others', { id: call.body['id'] ?? '' }),
+      take: (call) => void this.system.add(this.#time.nowMs, 'others', { id: call.body['id'] ?? '' }),
     };
   }
 
@@ -357,31 +307,20 @@ export class World implements Host {
     const found = this.disk.opened;
     const current = found && currentOf(found.record);
     const value = found?.shelf.versions[String(current?.version)]?.fields['apiKey']?.reveal() ?? '';
-    const currentWorks = this.system.accepts(value, this.#nowMs);
+    const currentWorks = this.system.accepts(value, this.#time.nowMs);
     const order = nextOrder();
-    const answer = this.system.handle(departure.call, this.#nowMs, lagging);
-    this.trace.arrivals.push({ ...departure, order, atMs: this.#nowMs, answer, found, currentWorks });
+    const answer = this.system.handle(departure.call, this.#time.nowMs, lagging);
+    this.trace.arrivals.push({ ...departure, order, atMs: this.#time.nowMs, answer, found, currentWorks });
     return answer;
   }
 
-  #engine(attempt: Attempt): Engine {
-    const { scenario } = this;
-    const now = (): number => this.#nowMs;
+  #engine({ gate, name }: Attempt): Engine {
+    const { disk, scenario } = this;
+    const now = (): number => this.#time.nowMs;
     const provider = modelProvider(scenario.capability, () => String(this.#count('draw')));
-    const spoil = (next: Opened): Opened => this.#rot(next);
-    const deps: ActivityDeps = {
-      custody: gatedCustody(this.disk, attempt.gate, now, attempt.name, spoil),
-      lockout: lockoutOn(this.disk, now),
-      config: () => Promise.resolve(this.#config()),
-      provider: () => provider,
-      http: attempt.gate.http,
-      // Runs of Arazzo documents are not modelled.
-      arazzo: {} as ActivityDeps['arazzo'],
-      clock: { now },
-      searchAttributes: () => Promise.resolve([]),
-      schedule: () => Promise.resolve({ nextMs: null, unservedMs: null }),
-    };
-    return new Engine(deps);
+    const custody = gatedCustody(disk, gate, now, name, (next) => this.#rot(next));
+    const policy = (): Scenario['policy'] => this.policy;
+    return new Engine(depsOf({ disk, custody, provider, http: gate.http, now, policy, timing: scenario.timing }));
   }
 
   /** The store spoils the new key, once, where it is first written. */
@@ -392,61 +331,6 @@ export class World implements Host {
     if (this.choose('the store writes the new key', ['as given', 'spoilt']) === 'as given') return next;
     this.#spoilt = true;
     return spoilt(next);
-  }
-
-  #config(): Config {
-    const { timing } = this.scenario;
-    const credentialConfig: CredentialConfig = {
-      credentialId,
-      provider: 'model',
-      settings: {},
-      baseUrl,
-      policy: this.policy,
-      schedule: null,
-      timing,
-      managedBy: null,
-      webhook: { consumerIds: [], mode: 'off' },
-      allowRequests: [],
-      labels: {},
-    };
-    // Steps read no more of it than this.
-    const config: Pick<Config, 'credentials'> & { worker: Pick<Config['worker'], 'egress'> } = {
-      credentials: new Map([[credentialId, credentialConfig]]),
-      worker: { egress: 'default' },
-    };
-    return config as Config;
-  }
-
-  #enqueue(inMs: number, what: string, run: number | null, act: () => void): Item {
-    const item: Item = { atMs: this.#nowMs + inMs, order: ++this.#order, what, run, act };
-    this.#queue.push(item);
-    return item;
-  }
-
-  #next(untilMs: number): Item | undefined {
-    let first: Item | undefined;
-    for (const item of this.#queue)
-      if (
-        item.atMs <= untilMs &&
-        (!first || item.atMs < first.atMs || (item.atMs === first.atMs && item.order < first.order))
-      )
-        first = item;
-    return first;
-  }
-
-  /** Until nothing more happens at this instant. */
-  async #settle(): Promise<void> {
-    for (let woken = true; woken;) {
-      await new Promise((resolve) => setImmediate(resolve));
-      woken = false;
-      for (const waiting of [...this.#waiting]) {
-        if (!this.#waiting.includes(waiting) || !waiting.wake()) continue;
-        woken = true;
-        this.#waiting = this.#waiting.filter((w) => w !== waiting);
-        if (waiting.timer) this.#queue = this.#queue.filter((i) => i !== waiting.timer);
-        waiting.resolve(true);
-      }
-    }
   }
 
   #count(name: string): number {
