@@ -95,6 +95,15 @@ describe('the old key’s life under a rotation in place', () => {
     expect(life(after(settle(next, inPlace(), 'not-sent')))).toBe(bound);
   });
 
+  test('is bounded anew once the key has outlived such a bound: that rotation never happened', () => {
+    const boundMs = t0 - minute;
+    const base = recordOf({ versions: [versionFacts(1, { providerDiesAtMs: boundMs })] });
+    const sentAt = (createdAtMs: number): CredentialRecord =>
+      after(intend(working({ strategy: classD }, base), inPlace({ createdAtMs })));
+    expect(life(sentAt(t0))).toBe(t0 + graceMs);
+    expect(life(sentAt(boundMs + classD.timing.skewMs - 1)), 'the clocks may differ').toBe(boundMs);
+  });
+
   test('is never touched by creating a key beside it', () => {
     expect(life(after(intend(working({ strategy: classD }), intentFacts(1))))).toBeNull();
     expect(life(after(intend(working(), inPlace())))).toBeNull();

@@ -67,6 +67,12 @@ describe('begin', () => {
     expect(begin(record, operationOf(record))).toEqual(lost);
   });
 
+  test('loses when another rotation has ended since it was decided upon', () => {
+    const record = recordOf({ history: [rotationFacts('op-0', { outcome: 'failed' })] });
+    expect(begin(record, operationOf(record), null)).toEqual(lost);
+    expect(begin(record, operationOf(record), 'op-0')).toMatchObject({ kind: 'next' });
+  });
+
   test('takes its own request out of the waiting ones and leaves the others', () => {
     const record = recordOf({ waiting: [request(), request({ requestId: 'r-2' })] });
     expect(after(begin(record, operationOf(record))).waiting.map((w) => w.requestId)).toEqual(['r-2']);
