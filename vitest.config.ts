@@ -11,6 +11,24 @@ const alias = [
   { find: /^keyturn\/testing$/, replacement: source('testing/index.ts') },
 ];
 
+/** The model runs workflow code and steps in one process and in virtual time. */
+const standIns = {
+  '@temporalio/workflow': fileURLToPath(new URL('test/model/temporal-workflow.ts', import.meta.url)),
+  '@temporalio/activity': fileURLToPath(new URL('test/model/temporal-activity.ts', import.meta.url)),
+};
+
+/** `npm run explore`, no part of the tests. */
+const explorer =
+  process.env['KEYTURN_EXPLORE'] === undefined
+    ? []
+    : [
+        {
+          extends: true as const,
+          resolve: { alias: standIns },
+          test: { name: 'explore', include: ['test/model/explore.run.ts'], testTimeout: 24 * 3_600_000 },
+        },
+      ];
+
 export default defineConfig({
   resolve: { alias },
   test: {
@@ -21,6 +39,12 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000 } },
       { extends: true, test: { name: 'conformance', include: ['test/conformance/**/*.test.ts'] } },
+      {
+        extends: true,
+        resolve: { alias: standIns },
+        test: { name: 'model', include: ['test/model/**/*.test.ts'], testTimeout: 60_000 },
+      },
+      ...explorer,
       {
         extends: true,
         test: { name: 'workflow', include: ['test/workflow/**/*.test.ts'], globalSetup, testTimeout: 30_000 },

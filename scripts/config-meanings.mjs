@@ -25,6 +25,7 @@ const policy = {
     means: 'own timer ahead of the key’s end at the provider; at most a third of the key’s life',
     default: '1d',
   },
+  reconcile: 'compare provider, store and workflow once a day, and raise attention',
   activationLag: { means: 'wait before a new key is used for the first time', default: '0s' },
 };
 

@@ -25,6 +25,8 @@ export interface ApplyOptions {
 export interface AppliedChange {
   readonly do: `${ScheduleChange['do']}-schedule` | `${'start' | 'pause' | 'resume' | 'close'}-workflow`;
   readonly credentialId: string;
+  /** Of a Schedule: that of the daily comparison, and not that of rotations. */
+  readonly schedule?: 'reconcile';
   /** For `update-schedule`: what was different. */
   readonly differs?: readonly string[];
 }
@@ -244,6 +246,11 @@ async function eventually(holds: () => Promise<boolean>): Promise<boolean> {
 }
 
 function asApplied(change: ScheduleChange): AppliedChange {
-  const { credentialId } = change;
-  return { do: `${change.do}-schedule`, credentialId, ...(change.do === 'update' ? { differs: change.differs } : {}) };
+  const { credentialId, schedule } = change;
+  return {
+    do: `${change.do}-schedule`,
+    credentialId,
+    ...(schedule === undefined ? {} : { schedule }),
+    ...(change.do === 'update' ? { differs: change.differs } : {}),
+  };
 }

@@ -16,6 +16,7 @@ import {
   updateNames,
   workflowNames,
   type CredentialState,
+  type KeysCompared,
   type PauseInput,
   type ResumeInput,
   type RollbackInput,
@@ -226,6 +227,10 @@ export class KeyturnClient {
   }
   async policyChanged(credentialId: string): Promise<void> {
     await this.update(credentialId, updateNames.policyChanged);
+  }
+  async keysCompared(credentialId: string, compared: KeysCompared): Promise<void> {
+    await this.refuseForeign(credentialId);
+    await this.asked(credentialId, () => this.handle(credentialId).signal(signalNames.keysCompared, compared));
   }
   async acknowledge(credentialId: string, consumer: string, version: number): Promise<void> {
     await this.refuseForeign(credentialId);

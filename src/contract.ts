@@ -19,11 +19,14 @@ export const workflowNames = {
   retrieveConfiguration: 'retrieveConfiguration',
   makeApiRequest: 'makeApiRequest',
   runArazzo: 'runArazzo',
+  reconcileCredential: 'reconcileCredential',
 } as const;
 
 export const signalNames = {
   requestRotation: 'requestRotation',
   acknowledgeVersion: 'acknowledgeVersion',
+  /** Sent by `reconcileCredential` and the command line: what a comparison with the provider has found. */
+  keysCompared: 'keysCompared',
   /** Sent by the credential entity to `replyTo.workflowId` when a requested rotation has ended. */
   rotationFinished: 'rotationFinished',
 } as const;
@@ -58,6 +61,11 @@ export function credentialWorkflowId(credentialId: string): string {
 /** Id of the Temporal Schedule of a credential. */
 export function scheduleId(credentialId: string): string {
   return `keyturn/${credentialId}`;
+}
+
+/** Id of the Schedule that compares provider, store and workflow once a day. */
+export function reconcileScheduleId(credentialId: string): string {
+  return `${scheduleId(credentialId)}/reconcile`;
 }
 
 export interface RotateNowResult {
@@ -101,6 +109,36 @@ export interface RotateCredentialInput {
 
 /** Failure types of `rotateCredential`; details[0] is a {@link RotationResult}. */
 export const failureTypes = { rotationFailed: 'RotationFailed', needsOperator: 'NeedsOperator' } as const;
+
+/** What a comparison has found and only somebody can mend. */
+export interface ComparedFinding {
+  readonly kind: string;
+  /** As in `attention`. */
+  readonly code: string;
+  readonly version: number;
+  readonly keyId: string | null;
+  readonly sinceMs: number;
+  readonly message: string;
+  readonly command: string;
+}
+
+/** Signal `keysCompared`. Ignored where it is of another installation or older than what the workflow has seen, and during a rotation. */
+export interface KeysCompared {
+  readonly installationId: string;
+  /** Of the record that was compared. */
+  readonly recordSeq: number;
+  /** Null: the provider was not asked. What was found before still stands. */
+  readonly drift: { readonly checkedAtMs: number; readonly findings: readonly ComparedFinding[] } | null;
+}
+
+/** Output of `reconcileCredential`, which changes nothing. */
+export interface ReconciledCredential {
+  readonly credentialId: string;
+  /** Null where nothing could be compared: see `notComparedBecause`. */
+  readonly checkedAt: string | null;
+  readonly notComparedBecause: string | null;
+  readonly findings: readonly ComparedFinding[];
+}
 
 export interface RetrieveConfigurationInput {
   readonly credentialId: string;

@@ -1,4 +1,5 @@
-/** What the Schedule of a credential has to be, and where one that Temporal describes differs from it. Pure. */
+/** What the Schedules of a credential have to be, and where one that Temporal describes differs from it. Pure. */
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type {
   CalendarSpecDescription,
@@ -70,6 +71,32 @@ export function desiredSchedule(credentialId: string, schedule: ScheduleSpec, ta
       staticSummary: `scheduled rotation of ${credentialId}`,
     },
     policies: { overlap: 'SKIP', catchupWindow: DAY_MS, pauseOnFailure: false },
+  };
+}
+
+/** Around its minute of the day, so that many credentials with one id pattern do not ask at once. */
+const RECONCILE_JITTER_MS = 10 * 60_000;
+const HOUR_MS = 3_600_000;
+
+/**
+ * Once a day, at a minute of the day that the credential's id decides, in UTC: spread over the day, 24 hours apart, whatever summer time does.
+ * A missed one is made up for within an hour, else the next day's tells as much.
+ */
+export function desiredReconcileSchedule(credentialId: string, taskQueue: string): DesiredSchedule {
+  const minuteOfDay = createHash('sha256').update(credentialId).digest().readUInt32BE() % 1_440;
+  const cron = `${minuteOfDay % 60} ${Math.floor(minuteOfDay / 60)} * * *`;
+  return {
+    spec: { calendars: [calendarOf(cron)], timezone: 'UTC', jitter: RECONCILE_JITTER_MS },
+    action: {
+      type: 'startWorkflow',
+      workflowType: workflowNames.reconcileCredential,
+      workflowId: `reconcile/${credentialId}/scheduled`,
+      taskQueue,
+      args: [{ credentialId }],
+      workflowExecutionTimeout: HOUR_MS,
+      staticSummary: `daily comparison of ${credentialId}`,
+    },
+    policies: { overlap: 'SKIP', catchupWindow: HOUR_MS, pauseOnFailure: false },
   };
 }
 

@@ -1,4 +1,4 @@
-/** One Temporal Schedule per credential that has one in keyturn.yaml: what it should be, what it is, and the way from here to there. */
+/** Temporal Schedules: the rotations that keyturn.yaml asks for, and a daily comparison. What they should be, what they are, the way from here to there. */
 import {
   ScheduleAlreadyRunning,
   ScheduleNotFoundError,
@@ -6,23 +6,32 @@ import {
   type ScheduleHandle,
 } from '@temporalio/client';
 import type { KeyturnClient } from './client.js';
-import type { Config, CredentialConfig } from './config.js';
-import { scheduleId } from './contract.js';
+import type { Config } from './config.js';
+import { reconcileScheduleId, scheduleId } from './contract.js';
 import { KeyturnError } from './domain/errors.js';
-import { desiredSchedule, differences, type DesiredSchedule, type SchedulePart } from './schedule-spec.js';
+import {
+  desiredReconcileSchedule,
+  desiredSchedule,
+  differences,
+  type DesiredSchedule,
+  type SchedulePart,
+} from './schedule-spec.js';
 
-export type ScheduleChange =
-  | { readonly do: 'create'; readonly credentialId: string; readonly desired: DesiredSchedule }
-  | {
-      readonly do: 'update';
-      readonly credentialId: string;
-      readonly desired: DesiredSchedule;
-      readonly differs: readonly SchedulePart[];
-    }
-  /** The credential has no `schedule` any more, or is closed for good. */
-  | { readonly do: 'delete'; readonly credentialId: string }
-  /** The credential is gone from keyturn.yaml, or back. */
-  | { readonly do: 'pause' | 'unpause'; readonly credentialId: string };
+interface Which {
+  readonly credentialId: string;
+  /** Absent: its rotations. */
+  readonly schedule?: 'reconcile';
+}
+
+export type ScheduleChange = Which &
+  (
+    | { readonly do: 'create'; readonly desired: DesiredSchedule }
+    | { readonly do: 'update'; readonly desired: DesiredSchedule; readonly differs: readonly SchedulePart[] }
+    /** The configuration wants none any more, or the credential is closed for good. */
+    | { readonly do: 'delete' }
+    /** The credential is gone from keyturn.yaml, or back. */
+    | { readonly do: 'pause' | 'unpause' }
+  );
 
 /** Tells a Schedule that `apply` paused from one that an operator paused; the note that stood there before follows it. */
 const GONE_NOTE = 'paused by keyturn apply: not in keyturn.yaml';
@@ -48,24 +57,28 @@ export async function reconcileSchedules(
   { dryRun, gone = [], prune = false }: ReconcileOptions,
 ): Promise<readonly ScheduleChange[]> {
   const queue = config.temporal.taskQueue;
-  const wanted = async ({ credentialId, schedule }: CredentialConfig): Promise<readonly ScheduleChange[]> => {
-    const found = await described(client, credentialId);
-    if (schedule === null)
-      return found !== null && isOwn(found, installationId) ? [{ do: 'delete', credentialId }] : [];
-    if (found === null)
-      return [{ do: 'create', credentialId, desired: desiredSchedule(credentialId, schedule, queue) }];
-    refuseForeign(found, credentialId, installationId);
-    return changesOf(found, desiredSchedule(credentialId, schedule, queue), credentialId);
+  const wanted = async (which: Which, desired: DesiredSchedule | null): Promise<readonly ScheduleChange[]> => {
+    const found = await described(client, which);
+    if (desired === null) return found !== null && isOwn(found, installationId) ? [{ ...which, do: 'delete' }] : [];
+    if (found === null) return [{ ...which, do: 'create', desired }];
+    refuseForeign(found, which, installationId);
+    return changesOf(found, desired, which);
   };
-  const unwanted = async (credentialId: string): Promise<readonly ScheduleChange[]> => {
-    const found = await described(client, credentialId);
+  const unwanted = async (which: Which): Promise<readonly ScheduleChange[]> => {
+    const found = await described(client, which);
     if (found === null || !isOwn(found, installationId)) return [];
-    if (prune) return [{ do: 'delete', credentialId }];
-    return found.state.paused ? [] : [{ do: 'pause', credentialId }];
+    if (prune) return [{ ...which, do: 'delete' }];
+    return found.state.paused ? [] : [{ ...which, do: 'pause' }];
   };
   const known = new Set([...gone, ...(await ownSchedules(client, installationId))]);
   const unknown = [...known].filter((credentialId) => !config.credentials.has(credentialId));
-  const looked = await Promise.all([...[...config.credentials.values()].map(wanted), ...unknown.map(unwanted)]);
+  const looked = await Promise.all([
+    ...[...config.credentials.values()].flatMap(({ credentialId, schedule, reconcile }) => [
+      wanted({ credentialId }, schedule && desiredSchedule(credentialId, schedule, queue)),
+      wanted(comparisonOf(credentialId), reconcile === false ? null : desiredReconcileSchedule(credentialId, queue)),
+    ]),
+    ...unknown.flatMap((credentialId) => [unwanted({ credentialId }), unwanted(comparisonOf(credentialId))]),
+  ]);
   const changes = looked.flat();
   if (dryRun) return changes;
   for (const change of changes) {
@@ -74,25 +87,25 @@ export async function reconcileSchedules(
   return changes;
 }
 
-function changesOf(
-  found: ScheduleDescription,
-  desired: DesiredSchedule,
-  credentialId: string,
-): readonly ScheduleChange[] {
+const comparisonOf = (credentialId: string): Which => ({ credentialId, schedule: 'reconcile' });
+
+const idOf = ({ credentialId, schedule }: Which): string =>
+  schedule === undefined ? scheduleId(credentialId) : reconcileScheduleId(credentialId);
+
+function changesOf(found: ScheduleDescription, desired: DesiredSchedule, which: Which): readonly ScheduleChange[] {
   const differs = differences(found, desired);
   const isBack = found.state.paused && found.state.note?.startsWith(GONE_NOTE) === true;
   return [
-    ...(differs.length > 0 ? [{ do: 'update', credentialId, desired, differs } as const] : []),
-    ...(isBack ? [{ do: 'unpause', credentialId } as const] : []),
+    ...(differs.length > 0 ? [{ ...which, do: 'update', desired, differs } as const] : []),
+    ...(isBack ? [{ ...which, do: 'unpause' } as const] : []),
   ];
 }
 
 async function perform(client: KeyturnClient, installationId: string, change: ScheduleChange): Promise<void> {
-  const { credentialId } = change;
-  const handle = handleOf(client, credentialId);
+  const handle = handleOf(client, change);
   switch (change.do) {
     case 'create':
-      return create(client, installationId, credentialId, change.desired);
+      return create(client, installationId, change, change.desired);
     case 'update':
       return update(handle, change);
     case 'delete':
@@ -112,7 +125,7 @@ async function perform(client: KeyturnClient, installationId: string, change: Sc
 
 async function update(
   handle: ScheduleHandle,
-  { credentialId, desired }: { readonly credentialId: string; readonly desired: DesiredSchedule },
+  { credentialId, desired }: Which & { readonly desired: DesiredSchedule },
 ): Promise<void> {
   try {
     await handle.update(({ state: { paused, note, remainingActions } }) => ({
@@ -131,31 +144,29 @@ async function update(
 async function create(
   client: KeyturnClient,
   installationId: string,
-  credentialId: string,
+  which: Which,
   desired: DesiredSchedule,
 ): Promise<void> {
+  const { credentialId } = which;
   try {
     await client.temporal.schedule.create({
       ...desired,
-      scheduleId: scheduleId(credentialId),
+      scheduleId: idOf(which),
       memo: { installationId, credentialId },
     });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw refusal(error, credentialId);
-    throw new KeyturnError(
-      'KT-CONFLICT',
-      `the Schedule ${scheduleId(credentialId)} was made by somebody else just now`,
-    );
+    throw new KeyturnError('KT-CONFLICT', `the Schedule ${idOf(which)} was made by somebody else just now`);
   }
 }
 
-function refuseForeign(found: ScheduleDescription, credentialId: string, installationId: string): void {
+function refuseForeign(found: ScheduleDescription, which: Which, installationId: string): void {
   if (isOwn(found, installationId)) return;
   const owner = found.memo?.installationId;
   const whose = typeof owner === 'string' ? `installation ${owner}` : 'nobody that keyturn knows';
   throw new KeyturnError(
     'KT-CONFLICT',
-    `the Schedule ${scheduleId(credentialId)} belongs to ${whose}, this is installation ${installationId}: nothing was changed`,
+    `the Schedule ${idOf(which)} belongs to ${whose}, this is installation ${installationId}: nothing was changed`,
     { hint: 'Give the credential another id, use another namespace, or delete that Schedule if it is a leftover.' },
   );
 }
@@ -164,28 +175,30 @@ function isOwn({ memo }: Pick<ScheduleDescription, 'memo'>, installationId: stri
   return memo?.installationId === installationId;
 }
 
+/** Credentials that have any. */
 async function ownSchedules(client: KeyturnClient, installationId: string): Promise<readonly string[]> {
   const prefix = scheduleId('');
   return client.asked('all credentials', async () => {
     const ids: string[] = [];
     for await (const { scheduleId: id, memo } of client.temporal.schedule.list()) {
-      if (id.startsWith(prefix) && memo?.installationId === installationId) ids.push(id.slice(prefix.length));
+      if (!id.startsWith(prefix) || memo?.installationId !== installationId) continue;
+      ids.push(id.slice(prefix.length).replace(/\/reconcile$/, ''));
     }
     return ids;
   });
 }
 
-async function described(client: KeyturnClient, credentialId: string): Promise<ScheduleDescription | null> {
+async function described(client: KeyturnClient, which: Which): Promise<ScheduleDescription | null> {
   try {
-    return await client.asked(credentialId, () => handleOf(client, credentialId).describe());
+    return await client.asked(which.credentialId, () => handleOf(client, which).describe());
   } catch (error) {
     if (error instanceof ScheduleNotFoundError) return null;
     throw error;
   }
 }
 
-function handleOf(client: KeyturnClient, credentialId: string): ScheduleHandle {
-  return client.temporal.schedule.getHandle(scheduleId(credentialId));
+function handleOf(client: KeyturnClient, which: Which): ScheduleHandle {
+  return client.temporal.schedule.getHandle(idOf(which));
 }
 
 /** A time zone that is known here need not be known to Temporal's server. The message quotes nothing but the Schedule. */

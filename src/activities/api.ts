@@ -5,7 +5,12 @@ import type { OperationFacts, RecordView, RotationFacts, RotationPolicy } from '
 import type { RotationRequest } from '../domain/request.js';
 import type { StoredOutcome } from '../domain/storedOutcome.js';
 import type { Verdict } from '../domain/verification.js';
-import type { MakeApiRequestInput, MakeApiRequestOutput, RetrievedConfiguration } from '../contract.js';
+import type {
+  MakeApiRequestInput,
+  MakeApiRequestOutput,
+  ReconciledCredential,
+  RetrievedConfiguration,
+} from '../contract.js';
 
 /** What the entity believes the record to be: behind it means a restored backup, another installation means a wrong worker. */
 export interface Believed {
@@ -16,6 +21,13 @@ export interface Believed {
 
 export interface StepInput extends Believed {
   readonly operationId: string;
+}
+
+export interface PlanInput extends StepInput {
+  readonly request: RotationRequest;
+  readonly startedAtMs: number;
+  /** The rotation that the entity knew to have ended last, null: none. Histories of before do not say. */
+  readonly after?: string | null;
 }
 
 export interface Loaded {
@@ -60,7 +72,7 @@ export interface StepFailureDetails {
 
 export interface CredentialActivities {
   load(input: Believed): Promise<Loaded>;
-  plan(input: StepInput & { readonly request: RotationRequest; readonly startedAtMs: number }): Promise<Planned>;
+  plan(input: PlanInput): Promise<Planned>;
   rotate(input: StepInput): Promise<Rotated>;
   persist(
     input: StepInput & { readonly unsaved: ActiveRotation['unsaved'] },
@@ -101,6 +113,8 @@ export interface CredentialActivities {
 export interface RequestActivities {
   /** signalWithStart of the entity. @throws ApplicationFailure KT-UNKNOWN-CREDENTIAL */
   requestRotation(input: { readonly credentialId: string; readonly request: RotationRequest }): Promise<void>;
+  /** Reads only, with a proven key only, and tells the entity. @throws ApplicationFailure KT-UNKNOWN-CREDENTIAL */
+  compareKeys(input: { readonly credentialId: string }): Promise<ReconciledCredential>;
   retrieveConfiguration(input: { readonly credentialId: string }): Promise<RetrievedConfiguration>;
   /** Null when the current version is still `unlessVersion`: there is nothing new to try. */
   makeApiRequest(

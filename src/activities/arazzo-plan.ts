@@ -5,11 +5,12 @@ import { ArazzoError } from '../arazzo/failure.js';
 import { requireInputs, validInputs } from '../arazzo/inputs.js';
 import type { Json } from '../arazzo/json.js';
 import { measure } from '../arazzo/limits.js';
+import type { Operation } from '../arazzo/openapi.js';
 import { prepare, type Prepared } from '../arazzo/prepare.js';
 import { problemText } from '../arazzo/problems.js';
-import { actionsIn } from '../arazzo/resolve-flow.js';
+import { reachableFrom } from '../arazzo/resolve-flow.js';
 import { inputsToSeal } from '../arazzo/secret-values.js';
-import { baseUrlOf, type Servers, serverProblems, sourceAt } from '../arazzo/servers.js';
+import { baseUrlOf, operationsOf, type Servers, serverProblems, sourceAt } from '../arazzo/servers.js';
 import type { ArazzoValues, RunArazzoInput } from '../domain/arazzo.js';
 import { KeyturnError } from '../domain/errors.js';
 import type { ArazzoPlan, PlannedStep, PlannedWorkflow } from './arazzo-api.js';
@@ -43,14 +44,14 @@ export async function arazzoPlan(runs: ArazzoRuns, input: RunArazzoInput): Promi
       `there is no workflow ${JSON.stringify(workflowId)}; there are ${prepared.document.workflows.map((one) => one.workflowId).join(', ')}`,
     ]);
   const { arazzo } = await runs.engine.deps.config();
-  const unreachable = serverProblems(prepared, arazzo.sources, servers).map(problemText);
+  const unreachable = serverProblems(prepared, workflow, arazzo.sources, servers).map(problemText);
   if (unreachable.length > 0) throw refused(unreachable);
   const inputs = await inputsOf(runs, prepared, workflow, given);
-  await requireAuthorization(runs, prepared, servers);
+  await requireAuthorization(runs, operationsOf(prepared, workflow), servers);
   const { workflowExecution } = activityInfo();
   const run = `${workflowExecution?.workflowId}/${workflowExecution?.runId}`;
   await runs.keep(run, { document, descriptions: Object.fromEntries(prepared.descriptions), servers });
-  const planned = reachable(prepared, workflow).map((one): [string, PlannedWorkflow] => [
+  const planned = reachableFrom(prepared.document, workflow).map((one): [string, PlannedWorkflow] => [
     one.workflowId,
     plannedOf(prepared, one, (operation) => baseUrlOf(operation, arazzo.sources, servers)),
   ]);
@@ -61,7 +62,9 @@ export async function arazzoPlan(runs: ArazzoRuns, input: RunArazzoInput): Promi
 }
 
 function requestOf(input: RunArazzoInput): z.output<typeof inputSchema> {
-  const parsed = inputSchema.safeParse(input);
+  const measured = measure(input);
+  if (measured.kind === 'refused') throw refused([`input ${problemText(measured)}`]);
+  const parsed = inputSchema.safeParse(measured.value);
   if (parsed.success) return parsed.data;
   const places = parsed.error.issues.map(({ path, message }) => `input ${path.slice(0, 1).join('.')}: ${message}`);
   throw refused([...new Set(places)]);
@@ -103,12 +106,14 @@ async function inputsOf(
 }
 
 /** A credential that cannot be had must not come to light in the middle of a run. */
-async function requireAuthorization(runs: ArazzoRuns, prepared: Prepared, servers: Servers): Promise<void> {
+async function requireAuthorization(
+  runs: ArazzoRuns,
+  operations: readonly Operation[],
+  servers: Servers,
+): Promise<void> {
   const { sources } = (await runs.engine.deps.config()).arazzo;
   const used = new Set(
-    [...prepared.operations.values()].map((operation) =>
-      sourceAt(baseUrlOf(operation, sources, servers), operation.source, sources),
-    ),
+    operations.map((operation) => sourceAt(baseUrlOf(operation, sources, servers), operation.source, sources)),
   );
   for (const name of used) {
     const source = name === undefined ? undefined : sources.get(name);
@@ -116,24 +121,10 @@ async function requireAuthorization(runs: ArazzoRuns, prepared: Prepared, server
   }
 }
 
-/** The workflow and all that it may come to. */
-function reachable({ document }: Prepared, first: Workflow): readonly Workflow[] {
-  const found = new Set([first]);
-  for (const workflow of found) {
-    const ids = [
-      ...workflow.dependsOn.map(({ text }) => text),
-      ...workflow.steps.flatMap(({ target }) => (target.kind === 'workflowId' ? [target.text] : [])),
-      ...actionsIn(workflow).flatMap(({ to }) => (to?.kind === 'workflow' ? [to.id] : [])),
-    ];
-    for (const one of document.workflows) if (ids.includes(one.workflowId)) found.add(one);
-  }
-  return [...found];
-}
-
 function plannedOf(
   { operations }: Prepared,
   { dependsOn, steps }: Workflow,
-  baseOf: (operation: Parameters<typeof baseUrlOf>[0]) => string,
+  baseOf: (operation: Operation) => string,
 ): PlannedWorkflow {
   return {
     dependsOn: dependsOn.map(({ text }) => text),

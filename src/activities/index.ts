@@ -7,6 +7,7 @@ import { ArazzoRuns } from './arazzo-run.js';
 import { arazzoEnter, arazzoFinish, arazzoForget, arazzoJudge, arazzoStep } from './arazzo-step.js';
 import type { ActivityDeps } from './deps.js';
 import { Engine } from './engine.js';
+import { compareKeys } from './compareKeys.js';
 import { equip } from './equip.js';
 import { describe, toApplicationFailure } from './failures.js';
 import { completeKey } from './completeKey.js';
@@ -85,6 +86,7 @@ export function createActivities(deps: ActivityDeps): CredentialActivities & Req
     completeKey: step(completeKey),
     settleDebt: step(settleDebt),
     requestRotation: step(requestRotation),
+    compareKeys: step(compareKeys),
     retrieveConfiguration: step(retrieveConfiguration),
     makeApiRequest: step(makeApiRequest),
     arazzoPlan: ofRun(arazzoPlan),

@@ -1,3 +1,4 @@
+import { driftAfter } from '../domain/drift.js';
 import type { Note } from '../domain/lane.js';
 import { currentOf, type CredentialRecord, type RecordView, type RotationFacts } from '../domain/record.js';
 import { remember } from '../domain/seen.js';
@@ -27,6 +28,8 @@ function written(record: CredentialRecord, n: Note): CredentialRecord {
       return setPaused(record, null);
     case 'leaked':
       return markLeaked(record, n.versions);
+    case 'compared':
+      return { ...record, drift: driftAfter(record.drift, n.drift) };
     case 'waiting':
       return keepWaiting(record, n.request);
     case 'seen':

@@ -6,15 +6,12 @@ import type { RotationRequest } from '../domain/request.js';
 import { repointing } from '../domain/identity.js';
 import { begin, keepWaiting, killLeaked, withVersion } from '../domain/transitions.js';
 import type { KeyInfo } from '../providers/provider.js';
-import type { Planned, StepInput } from './api.js';
+import type { Planned, PlanInput } from './api.js';
 import { isProviderFailure, type Engine, type Working } from './engine.js';
 import { stop } from './failures.js';
 
 /** Everything that can be known to be wrong is found here, before anything is made: settings, permissions, store, drift. */
-export async function plan(
-  engine: Engine,
-  input: StepInput & { readonly request: RotationRequest; readonly startedAtMs: number },
-): Promise<Planned> {
+export async function plan(engine: Engine, input: PlanInput): Promise<Planned> {
   const w = await engine.open(input);
   const { record } = w.opened;
   const { nextMs: scheduledNextMs } = await engine.deps.schedule(input.credentialId);
@@ -56,7 +53,9 @@ export async function plan(
   const old = inventory.keys?.find((k) => k.keyId === currentOf(record)?.keyId);
   const incurable = old ? w.provider.incurable?.(w.config.settings, old) : null;
   if (incurable) throw stop('failed', 'KT-SCOPE-DIFFERS', incurable);
-  const opened = await engine.apply(input.credentialId, (r) => begin(withInventory(r, inventory, engine.now()), fresh));
+  const opened = await engine.apply(input.credentialId, (r) =>
+    begin(withInventory(r, inventory, engine.now()), fresh, input.after),
+  );
   return planned(opened.record, fresh, null);
 }
 

@@ -1,5 +1,5 @@
 import { expiresAtMs } from '../domain/expiry.js';
-import { currentOf, pendingOf, type RecordView, type VersionFacts } from '../domain/record.js';
+import { currentOf, pendingOf, type OperationFacts, type RecordView, type VersionFacts } from '../domain/record.js';
 import { canGoBack } from '../domain/capability.js';
 import { disown } from '../domain/intents.js';
 import { canMakeAnother } from '../domain/recovery.js';
@@ -40,7 +40,7 @@ export async function verify(
       return await stuck({ do: 'differs', in: scopeDifference, atMs: lookAgainAtMs(engine, w) });
     return { view: await recordVerified(engine, w, pending, verified), verdict: { do: 'verified' } };
   } catch (error) {
-    if (isProviderFailure(error, 'credential-refused')) return stuck(await afterRefusal(engine, w, input));
+    if (wasRefused(error, operation)) return stuck(await afterRefusal(engine, w, input));
     if (isProviderFailure(error, 'rejected') && error.facts.code === 'KT-SCOPE-DIFFERS') {
       await engine.change(w.credentialId, disown);
       if (!canGoBack(w.strategy)) return stuck({ do: 'refused' });
@@ -58,6 +58,12 @@ export async function verify(
 
 /** Eight looks are as long as a read may lag behind a write. */
 const lookAgainAtMs = (engine: Engine, w: Working): number => engine.now() + w.config.timing.settleMs / 8;
+
+/** Also when an earlier attempt has booked the first refusal and was interrupted before it could judge it. */
+function wasRefused(error: unknown, { refusedAtMs }: OperationFacts): boolean {
+  if (isProviderFailure(error, 'credential-refused')) return true;
+  return refusedAtMs === null && isProviderFailure(error, 'blocked') && error.facts.reason === 'refused-before';
+}
 
 /** One 401 is not a verdict; the second try is granted once and counted in the budget like any other. */
 async function grantSecondTry(engine: Engine, w: Working, pending: VersionFacts): Promise<void> {

@@ -66,3 +66,21 @@ export const actionsIn = (workflow: Workflow): readonly Action[] => [
   ...workflow.failureActions,
   ...workflow.steps.flatMap(({ onSuccess, onFailure }) => [...onSuccess, ...onFailure]),
 ];
+
+/** The workflow and all that it may come to: those that it awaits, calls or goes to. */
+export function reachableFrom({ workflows }: ArazzoDocument, first: Workflow): readonly Workflow[] {
+  const byId = new Map(workflows.map((workflow) => [workflow.workflowId, workflow]));
+  const found = new Set([first]);
+  for (const workflow of found) {
+    const ids = [
+      ...workflow.dependsOn.map(({ text }) => text),
+      ...workflow.steps.flatMap(({ target }) => (target.kind === 'workflowId' ? [target.text] : [])),
+      ...actionsIn(workflow).flatMap(({ to }) => (to?.kind === 'workflow' ? [to.id] : [])),
+    ];
+    for (const id of ids) {
+      const next = byId.get(id);
+      if (next !== undefined) found.add(next);
+    }
+  }
+  return [...found];
+}

@@ -1,8 +1,10 @@
 import { isRefusedHost } from '../domain/addresses.js';
+import type { Workflow } from './document.js';
 import { quoted, syntaxError } from './failure.js';
 import type { Operation } from './openapi.js';
 import type { Prepared } from './prepare.js';
 import { type Problem, Reader } from './problems.js';
+import { reachableFrom } from './resolve-flow.js';
 
 /** A source as keyturn.yaml has it. */
 export interface ConfiguredSource {
@@ -46,19 +48,25 @@ export function sourceAt(base: string, source: string, configured: ConfiguredSou
   return [...configured].find(([, one]) => one.url === base)?.[0];
 }
 
-/** Every base URL that the document needs is there and may be called, and every one that was given is needed. */
+/** Operations that a run of the workflow may come to. */
+export const operationsOf = ({ document, operations }: Prepared, workflow: Workflow): readonly Operation[] =>
+  reachableFrom(document, workflow).flatMap(({ steps }) => steps.flatMap((step) => operations.get(step) ?? []));
+
+/** Every base URL that the workflow needs is there and may be called, and every one that was given belongs to a source. */
 export function serverProblems(
-  { document, operations }: Prepared,
+  prepared: Prepared,
+  workflow: Workflow,
   configured: ConfiguredSources,
   servers: Servers,
 ): readonly Problem[] {
   const reader = new Reader();
+  const { sources } = prepared.document;
   for (const name of Object.keys(servers)) {
-    if (!document.sources.some((source) => source.name === name))
+    if (!sources.some((source) => source.name === name))
       reader.problem([], `a base URL was given for ${quoted(name)}, which is no source of the document`);
   }
-  for (const operation of operations.values()) {
-    const at = document.sources.find(({ name }) => name === operation.source)?.at ?? [];
+  for (const operation of operationsOf(prepared, workflow)) {
+    const at = sources.find(({ name }) => name === operation.source)?.at ?? [];
     reader.attempt(at, () => void baseUrlOf(operation, configured, servers));
   }
   return reader.problems;

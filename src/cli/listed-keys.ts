@@ -10,18 +10,17 @@ export interface ListedKey {
   readonly providerId: string;
 }
 
+type Where = Pick<Calling, 'credential' | 'vault'>;
+
 /** @throws ProviderFailure as `Provider.inventory` */
-export async function listKeys(
-  { credential, vault }: Pick<Calling, 'credential' | 'vault'>,
-  context: ProviderContext<unknown>,
-): Promise<readonly ListedKey[]> {
-  const provider = providerOf(credential);
-  const { keyIdIsSecret } = provider.capability(credential.settings);
-  const keys = await provider.inventory(context);
+export async function listKeys(where: Where, context: ProviderContext<unknown>): Promise<readonly ListedKey[]> {
+  const keys = await providerOf(where.credential).inventory(context);
   return Promise.all(
-    keys.map(async (key) => {
-      const keyId = keyIdIsSecret ? await vault.custody.fingerprint(new Secret(key.keyId)) : key.keyId;
-      return { shown: { ...key, keyId }, providerId: key.keyId };
-    }),
+    keys.map(async (key) => ({ shown: { ...key, keyId: await shownId(where, key.keyId) }, providerId: key.keyId })),
   );
+}
+
+export async function shownId({ credential, vault }: Where, keyId: string): Promise<string> {
+  const { keyIdIsSecret } = providerOf(credential).capability(credential.settings);
+  return keyIdIsSecret ? vault.custody.fingerprint(new Secret(keyId)) : keyId;
 }

@@ -1,8 +1,8 @@
 import type { Config, CredentialConfig } from '../config.js';
 import { httpClient, providers, type Vault } from '../compose.js';
 import type { LockoutScope, Opened } from '../custody/custody.js';
+import { provenOnly as provenCredentialsOnly } from '../custody/proven-only.js';
 import { KeyturnError } from '../domain/errors.js';
-import { ProviderFailure } from '../domain/failure.js';
 import { currentOf, type VersionFacts } from '../domain/record.js';
 import { sendGuarded, type Guard } from '../providers/guard.js';
 import type { CredentialValues, Provider, ProviderContext } from '../providers/provider.js';
@@ -46,7 +46,7 @@ export async function callingAs(
     scope: lockoutScope(config, credential),
     operationId,
     fingerprint: (value) => custody.fingerprint(value),
-    lockout: provenOnly ? { ...lockout, admit: (scope, print) => requireProven(vault, scope, print) } : lockout,
+    lockout: provenOnly ? provenCredentialsOnly(lockout) : lockout,
     ...(beforeWrite ? { beforeWrite } : {}),
     onBookFailure: () => out.warn('the lockout account could not be written; the try stays reserved in it'),
   };
@@ -65,12 +65,6 @@ async function managerOf({ custody }: Vault, credentialId: string): Promise<Cred
   const opened = await custody.read(credentialId);
   const current = opened && currentOf(opened.record);
   return current && opened.shelf.versions[String(current.version)];
-}
-
-async function requireProven({ lockout }: Vault, scope: LockoutScope, fingerprint: string): Promise<void> {
-  if (await lockout.isProven(scope, fingerprint)) return;
-  const message = 'nothing was sent: the provider has not accepted this credential yet';
-  throw new ProviderFailure({ class: 'blocked', code: 'KT-UNVERIFIED', message });
 }
 
 export interface CurrentKey {

@@ -1,5 +1,6 @@
 /** The state of a credential for people: what is current, what dies, and a timeline of what was and what comes. */
 import type { CredentialState, LastRotationState } from '../contract.js';
+import { attentionText } from './attention-text.js';
 import { plainLines } from '../domain/foreignText.js';
 import type { Output, Style } from './output.js';
 import { table } from './table.js';
@@ -46,7 +47,8 @@ export function stateText(given: CredentialState, nowMs: number, paint: Paint): 
     versionsTable(state, paint),
     ...rotationText(state, nowMs),
     timeline(state, nowMs, paint),
-    ...state.attention.map((one) => attentionText(one, nowMs, paint)),
+    comparedText(state, nowMs),
+    ...state.attention.map((one) => attentionText(one, state, nowMs, paint)),
   ];
   return blocks.filter((block) => block !== '').join('\n\n');
 }
@@ -97,6 +99,10 @@ function rotationText({ rotation, paused, pendingRequests }: CredentialState, no
   return lines.length === 0 ? [] : [lines.join('\n')];
 }
 
+function comparedText({ reconciledAt }: CredentialState, nowMs: number): string {
+  return reconciledAt === null ? '' : `compared with the provider ${distanceText(reconciledAt, nowMs)}`;
+}
+
 interface Event {
   readonly at: string;
   readonly what: string;
@@ -109,11 +115,7 @@ function timeline(state: CredentialState, nowMs: number, paint: Paint): string {
     ...(current?.expiresAt
       ? [{ at: current.expiresAt, what: `version ${current.version} expires at the provider` }]
       : []),
-    ...previous.flatMap((old): Event[] =>
-      old.diesAt === null
-        ? []
-        : [{ at: old.diesAt, what: `version ${old.version} dies${old.waitingFor.length > 0 ? ' at the latest' : ''}` }],
-    ),
+    ...previous.flatMap((old): Event[] => (old.diesAt === null ? [] : [{ at: old.diesAt, what: endOf(old) }])),
     ...(lastRotation === null ? [] : [{ at: lastRotation.endedAt, what: endText(lastRotation) }]),
     ...(lastSkipped === null ? [] : [{ at: lastSkipped.at, what: skipText(lastSkipped) }]),
     ...(rotation === null
@@ -135,19 +137,16 @@ function timeline(state: CredentialState, nowMs: number, paint: Paint): string {
   return lines.join('\n');
 }
 
+function endOf({ version, retirement, waitingFor }: CredentialState['previous'][number]): string {
+  if (retirement === 'held') return `version ${version} revoked, to be removed`;
+  if (retirement === 'revoking') return `version ${version} is being removed`;
+  return `version ${version} dies${waitingFor.length > 0 ? ' at the latest' : ''}`;
+}
+
 function endText({ outcome, reason, source, error }: LastRotationState): string {
   return `last rotation ended: ${outcome} (${reason}, ${source})${error === undefined ? '' : ` ${error.code} ${error.message}`}`;
 }
 
 function skipText({ because, reason, source }: NonNullable<CredentialState['lastSkipped']>): string {
   return `last request skipped: ${because} (${reason}, ${source})`;
-}
-
-function attentionText(
-  { code, message, deadline, command }: CredentialState['attention'][number],
-  nowMs: number,
-  paint: Paint,
-): string {
-  const until = deadline === undefined ? '' : ` (until ${instantText(deadline)}, ${distanceText(deadline, nowMs)})`;
-  return `${paint.style('red', code)} ${message}${until}\n  ${command}`;
 }

@@ -77,6 +77,7 @@ export function readCredential(
         consumers: policy.consumers,
       },
       schedule: policy.schedule ?? null,
+      reconcile: policy.reconcile,
       timing: {
         sendWithinMs: timing.sendWithin ?? 5 * secondMs,
         httpTimeoutMs: timing.httpTimeout ?? 15 * secondMs,

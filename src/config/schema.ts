@@ -143,6 +143,7 @@ export const policySchema = strictShape({
   minInterval: durationSchema.default(60 * minuteMs),
   renewBefore: durationSchema.default(1_440 * minuteMs),
   activationLag: durationSchema.default(0),
+  reconcile: z.boolean().default(true),
 });
 export type PolicyBlock = z.output<typeof policySchema>;
 

@@ -71,6 +71,8 @@ export interface CredentialConfig {
   /** How long access tokens live that consumers get with the key; absent: none are known of. */
   readonly tokenTtlMs?: number;
   readonly schedule: ScheduleSpec | null;
+  /** False: provider, store and workflow are not compared once a day. */
+  readonly reconcile?: boolean;
   readonly timing: Timing;
   /** Id of the credential whose key manages this one's keys. */
   readonly managedBy: string | null;

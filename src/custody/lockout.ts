@@ -83,7 +83,8 @@ function blocked(
     because === 'refused-before'
       ? `the credential ${fingerprint} was refused before`
       : `the budget of ${limit} invalid-credential calls is spent (used ${account.used}, reserved ${account.reservations.length})`;
-  return new ProviderFailure({ class: 'blocked', code: 'KT-LOCKOUT-BUDGET', message: `nothing was sent: ${why}` });
+  const message = `nothing was sent: ${why}`;
+  return new ProviderFailure({ class: 'blocked', code: 'KT-LOCKOUT-BUDGET', message, reason: because });
 }
 
 function parse(object: SealedObject): Account {

@@ -151,6 +151,21 @@ const destroyed = z.strictObject({
   proof: z.enum(['listed', 'elapsed', 'operator']),
 });
 
+const drift = z.strictObject({
+  checkedAtMs: ms,
+  findings: z.array(
+    z.strictObject({
+      kind: z.string(),
+      code: z.string(),
+      version: count,
+      keyId: z.string().nullable(),
+      sinceMs: ms,
+      message: z.string(),
+      command: z.string(),
+    }),
+  ),
+});
+
 export const recordSchema = z.strictObject({
   schemaVersion: z.literal(1),
   installationId: z.string(),
@@ -176,6 +191,7 @@ export const recordSchema = z.strictObject({
     })
     .nullable(),
   lostProofs: z.strictObject({ sinceMs: ms, message: z.string() }).nullable(),
+  drift: drift.exactOptional(),
   seen: z.array(z.string()),
   history: z.array(rotation),
   destroyed: z.array(destroyed),

@@ -1,4 +1,5 @@
 /** What an operator has to look at, derived from the facts: it appears and clears with them and is never stored. */
+import { standing } from './drift.js';
 import type { ErrorCode } from './errors.js';
 import { shellWord } from './foreignText.js';
 import { iso } from './instant.js';
@@ -14,6 +15,7 @@ const serious: ReadonlySet<string> = new Set<ErrorCode>([
   'KT-CREDENTIAL-REFUSED',
   'KT-CONSUMER-GONE',
   'KT-KEY-FILE',
+  'KT-KEY-MISSING',
   'KT-LOCKOUT-BUDGET',
   'KT-LOCKED-OUT',
   'KT-OUTCOME-UNKNOWN',
@@ -24,6 +26,7 @@ const serious: ReadonlySet<string> = new Set<ErrorCode>([
   'KT-STORE-FOREIGN',
   'KT-SUSPECTED-ORPHAN',
   'KT-UNVERIFIED',
+  'KT-WRONG-TENANT',
 ]);
 
 export function needsOperator(attention: readonly Attention[]): boolean {
@@ -42,7 +45,15 @@ export function attentionOf(lane: LaneState, nowMs: number): readonly Attention[
   ): void => {
     found.push({ code, since: iso(sinceMs), message, ...(deadlineMs ? { deadline: iso(deadlineMs) } : {}), command });
   };
-  if (lane.trouble) raise(lane.trouble.code as ErrorCode, lane.trouble.sinceMs, lane.trouble.message, `keyturn doctor`);
+  if (lane.trouble) {
+    const { code, sinceMs, message } = lane.trouble;
+    raise(
+      code as ErrorCode,
+      sinceMs,
+      message,
+      code === 'KT-STORE-BEHIND' ? `keyturn reconcile ${id}` : 'keyturn doctor',
+    );
+  }
   const view = lane.view;
   if (lane.notImportedSinceMs && !(view && currentOf(view))) {
     const message = 'a rotation was asked for, and no key has been imported';
@@ -64,7 +75,10 @@ export function attentionOf(lane: LaneState, nowMs: number): readonly Attention[
     current &&
     (current.publishedAtMs ?? 0) < last.endedAtMs
   ) {
-    raise(last.error.code as ErrorCode, last.endedAtMs, last.error.message, `keyturn status ${id}`);
+    raise(last.error.code as ErrorCode, last.endedAtMs, last.error.message, `keyturn reconcile ${id}`);
+  }
+  for (const { code, sinceMs, message, command } of standing(view)) {
+    if (!found.some((a) => a.code === code)) raise(code, sinceMs, message, command);
   }
   if (current && current.verifiedAtMs === null && !current.operationId.startsWith('import/')) {
     raise(
@@ -104,7 +118,7 @@ export function attentionOf(lane: LaneState, nowMs: number): readonly Attention[
         'KT-DEBT',
         debt.sinceMs,
         `key ${debt.keyId} could not be removed yet (${debt.lastError?.message ?? 'not tried'})`,
-        `keyturn status ${id}`,
+        `keyturn reconcile ${id}`,
       );
     }
   }
@@ -115,7 +129,7 @@ export function attentionOf(lane: LaneState, nowMs: number): readonly Attention[
         'KT-DEBT',
         revokeAtMs(r),
         `version ${old.version} could not be revoked yet (${r.lastError?.message ?? 'not tried'})`,
-        `keyturn status ${id}`,
+        `keyturn reconcile ${id}`,
       );
     }
     const waiting = r ? waitingFor(r, nowMs) : [];

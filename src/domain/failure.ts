@@ -32,7 +32,7 @@ export interface FailureFacts {
   /** Built from an allow-list (status, provider's code), never from a body or an error object of an HTTP client. */
   readonly message: string;
   readonly status?: number;
-  /** The provider's own reason, e.g. Mambu's `INVALID_CREDENTIALS`; already cleaned of control characters. */
+  /** The provider's own reason, e.g. Mambu's `INVALID_CREDENTIALS`, already cleaned of control characters; of `blocked`, why nothing was sent. */
   readonly reason?: string;
   /** From Retry-After. */
   readonly retryAfterMs?: number;

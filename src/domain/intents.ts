@@ -23,11 +23,14 @@ export function intend(record: CredentialRecord, intent: IntentFacts): Transitio
   return next(intent.kind === 'rotate' ? boundCurrentLife(withIntents, intent.createdAtMs) : withIntents);
 }
 
+/** An earlier bound that the key has outlived was that of a rotation which never happened: the inventory of this intent was taken with it. */
 function boundCurrentLife(record: CredentialRecord, sentFromMs: number): CredentialRecord {
-  const graceMs = record.operation?.strategy.providerGraceMs ?? null;
+  const { providerGraceMs: graceMs = null, timing } = record.operation?.strategy ?? {};
   const current = currentOf(record);
   if (graceMs === null || !current) return record;
-  const dies = Math.min(sentFromMs + graceMs, current.providerDiesAtMs ?? Number.POSITIVE_INFINITY);
+  const earlierMs = current.providerDiesAtMs ?? Number.POSITIVE_INFINITY;
+  const outlived = earlierMs + (timing?.skewMs ?? 0) <= sentFromMs;
+  const dies = Math.min(sentFromMs + graceMs, outlived ? Number.POSITIVE_INFINITY : earlierMs);
   return withVersion(record, current.version, (v) => ({ ...v, providerDiesAtMs: dies }));
 }
 

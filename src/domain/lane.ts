@@ -1,5 +1,5 @@
 /** What the entity carries beside the record: queue, the rotation in hand, notes on their way to the store. Plain JSON, survives continue-as-new. */
-import type { RecordView, RotationPolicy, StepFacts } from './record.js';
+import type { DriftFacts, RecordView, RotationPolicy, StepFacts } from './record.js';
 import type { RotationRequest, SkipReason } from './request.js';
 import type { RotationFinished, StateError, StepName } from './state.js';
 
@@ -31,6 +31,7 @@ export type Note =
   | { readonly kind: 'pause'; readonly by: string | null; readonly reason: string | null; readonly atMs: number }
   | { readonly kind: 'resume' }
   | { readonly kind: 'leaked'; readonly versions: readonly number[] }
+  | { readonly kind: 'compared'; readonly drift: DriftFacts }
   | { readonly kind: 'waiting'; readonly request: RotationRequest }
   /** `joined`: the operation whose outcome is the request's. */
   | { readonly kind: 'seen'; readonly requestId: string; readonly atMs: number; readonly joined?: string };

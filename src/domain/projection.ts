@@ -43,6 +43,8 @@ export function stateOf(lane: LaneState, nowMs: number): CredentialState {
           asOf: iso(view.lockout.asOfMs),
         }
       : null,
+    recordSeq: view?.seq ?? null,
+    reconciledAt: isoOrNull(view?.drift?.checkedAtMs ?? null),
     attention,
   };
 }

@@ -223,6 +223,22 @@ export interface PauseFacts {
   readonly reason: string | null;
 }
 
+/** Found by the last comparison with the provider, and mended by somebody; see domain/drift.ts. */
+export interface DriftFinding {
+  readonly kind: string;
+  readonly code: string;
+  readonly version: number;
+  readonly keyId: string | null;
+  readonly sinceMs: number;
+  readonly message: string;
+  readonly command: string;
+}
+
+export interface DriftFacts {
+  readonly checkedAtMs: number;
+  readonly findings: readonly DriftFinding[];
+}
+
 export interface CredentialRecord {
   readonly schemaVersion: 1;
   readonly installationId: string;
@@ -246,6 +262,8 @@ export interface CredentialRecord {
   readonly capabilityLost: CapabilityLost | null;
   /** The last rotation that could not use a proof, e.g. "no permission to list keys"; null when all proofs were had. */
   readonly lostProofs: { readonly sinceMs: number; readonly message: string } | null;
+  /** Absent: never compared. */
+  readonly drift?: DriftFacts;
   /** Request ids seen, oldest first, as short strings: see domain/seen.ts. */
   readonly seen: readonly string[];
   readonly history: readonly RotationFacts[];

@@ -117,6 +117,10 @@ export interface CredentialState {
     readonly limit: number;
     readonly asOf: string;
   } | null;
+  /** How far the workflow has seen the record; null before its first load. */
+  readonly recordSeq: number | null;
+  /** When provider, store and workflow were compared last; null: never. */
+  readonly reconciledAt: string | null;
   readonly attention: readonly Attention[];
 }
 

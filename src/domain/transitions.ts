@@ -77,10 +77,16 @@ export function forward(record: CredentialRecord, operationId: string): Transiti
 const hasEnded = (record: CredentialRecord, operationId: string): boolean =>
   record.history.some((h) => h.operationId === operationId);
 
-export function begin(record: CredentialRecord, operation: OperationFacts): Transition {
+/**
+ * @param after the rotation that had ended last when this one was decided upon (null: none): a call that was held up until another one has
+ *   come and gone begins nothing, because its request may have been served meanwhile. Undefined: not known.
+ */
+export function begin(record: CredentialRecord, operation: OperationFacts, after?: string | null): Transition {
   if (record.operation?.operationId === operation.operationId) return done;
   if (hasEnded(record, operation.operationId)) return lost('the operation has ended');
   if (record.operation !== null) return lost(`operation ${record.operation.operationId} is at work`);
+  if (after !== undefined && (record.history[0]?.operationId ?? null) !== after)
+    return lost('another operation has ended since this one was decided upon');
   const current = currentOf(record);
   if (current?.version !== operation.fromVersion)
     return lost(`version ${operation.fromVersion} is not current any more`);

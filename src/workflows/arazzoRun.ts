@@ -78,7 +78,8 @@ export class ArazzoRun implements ArazzoCalls {
       if (!end.isUnknown || (followed && end.decision.kind === 'retry')) return end;
       const decision = await this.#askOperator(frame, step, end);
       if (decision === 'retry') continue;
-      const error = { code: 'KT-ARAZZO-UNKNOWN', message: `aborted by an operator at ${step.stepId}` };
+      const by = this.#cancelled ? 'by a cancellation' : 'by an operator';
+      const error = { code: 'KT-ARAZZO-UNKNOWN', message: `aborted ${by} with ${step.stepId} unknown` };
       if (decision === 'abort') throw new RunStopped('aborted', error);
       this.#replaceLast('skipped');
       return { ...end, isSuccess: true, decision: { kind: 'next' }, outputs: {}, error: null };

@@ -22,6 +22,7 @@ import {
   type AdoptInput,
   type CredentialInput,
   type CredentialState,
+  type KeysCompared,
   type PauseInput,
   type ResumeInput,
   type RollbackInput,
@@ -29,6 +30,7 @@ import {
   type RotationFinished,
   type RotationRequest,
 } from '../contract.js';
+import { checkedDrift } from '../domain/drift.js';
 import { isOneTooMany, MAX_ROUTINE_IN_HAND, newLane, type LaneState } from '../domain/lane.js';
 import { currentOf, previousOf } from '../domain/record.js';
 import { hasSeen } from '../domain/seen.js';
@@ -41,6 +43,7 @@ import { rotationLane } from './rotationLane.js';
 
 const requestRotation = defineSignal<[RotationRequest]>(signalNames.requestRotation);
 const acknowledgeVersion = defineSignal<[Acknowledgement]>(signalNames.acknowledgeVersion);
+const keysCompared = defineSignal<[KeysCompared]>(signalNames.keysCompared);
 const rotateNow = defineUpdate<RotateNowResult, [RotationRequest]>(updateNames.rotateNow);
 const pause = defineUpdate<void, [PauseInput | undefined]>(updateNames.pause);
 const resume = defineUpdate<void, [ResumeInput | undefined]>(updateNames.resume);
@@ -97,6 +100,25 @@ function register(entity: Entity): void {
       lane.notes.push({ kind: 'acknowledge', consumer: ack.consumer, version: ack.version, atMs: Date.now() });
     },
     { description: 'a consumer confirms that it uses this version' },
+  );
+  setHandler(
+    keysCompared,
+    async (compared) => {
+      await condition(() => lane.installationId !== null || entity.stopping());
+      const { view } = lane;
+      const isOwn = compared?.installationId === lane.installationId && Number.isInteger(compared?.recordSeq);
+      if (!view || !isOwn || lane.active || view.operation) return log.warn('a comparison was ignored', { isOwn });
+      if (compared.recordSeq < view.seq) {
+        // Of an older record than was seen: changed since, or a restored backup, which the next load finds out.
+        lane.reload = true;
+        return;
+      }
+      const drift = checkedDrift(compared.drift);
+      if (!drift) return;
+      lane.notes.push({ kind: 'compared', drift });
+      entity.see(view);
+    },
+    { description: 'what a comparison of provider, store and workflow has found' },
   );
   setHandler(
     rotateNow,

@@ -11,6 +11,7 @@ import {
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair } from '@temporalio/common';
 import { signalNames } from '../contract.js';
+import { driftAfter } from '../domain/drift.js';
 import { iso, isoOrNull } from '../domain/instant.js';
 import type { LaneState, Note } from '../domain/lane.js';
 import { currentOf, type RecordView } from '../domain/record.js';
@@ -216,7 +217,7 @@ function ownerInMemo(): string | null {
   return typeof owner === 'string' ? owner : null;
 }
 
-/** Pause, resume and leaks count from their acceptance, before the record has them. */
+/** Pause, resume, leaks and comparisons count from their acceptance, before the record has them. */
 function accepted(view: RecordView, note: Note): RecordView {
   switch (note.kind) {
     case 'pause':
@@ -225,6 +226,8 @@ function accepted(view: RecordView, note: Note): RecordView {
       return { ...view, paused: null };
     case 'leaked':
       return markLeaked(view, note.versions);
+    case 'compared':
+      return { ...view, drift: driftAfter(view.drift, note.drift) };
     default:
       return view;
   }

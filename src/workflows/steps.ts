@@ -51,9 +51,10 @@ export class BoundSteps implements Steps {
 
   async plan(): Promise<Plan> {
     const { request, startedAtMs } = this.active;
-    const planned = await this.step('plan', (input) =>
-      repeatable(this.summary('check before anything is made')).plan({ ...input, request, startedAtMs }),
-    );
+    const planned = await this.step('plan', (input) => {
+      const after = this.entity.lane.view?.lastRotation?.operationId ?? null;
+      return repeatable(this.summary('check before anything is made')).plan({ ...input, request, startedAtMs, after });
+    });
     if (planned.instead && 'ended' in planned.instead) throw new AlreadyEnded(planned.instead.ended);
     if (planned.instead) throw new Adopt(planned.instead.adopt);
     const { lane } = this.entity;

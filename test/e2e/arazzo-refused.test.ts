@@ -80,6 +80,7 @@ it('every kind of broken document is refused, with its place, before anything is
     'in clear': [{ servers: { apigee: 'http://api.example/v1' } }, /loopback/],
     'no such server': [{ servers: { other: 'https://api.example/v1' } }, /"other"/],
     input: [{ inputs: { organization: 1 } }, /inputs\/organization must be string/],
+    depth: [{ inputs: { x: JSON.parse('['.repeat(100) + ']'.repeat(100)) as unknown } }, /nested deeper/],
     shape: [{ inputs: [] as never }, /input inputs/],
   };
   for (const [name, [change, expected]] of Object.entries(broken)) {

@@ -1,5 +1,5 @@
 /** Documents performed from the command line against an Apigee organization. */
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { sha256 } from '../support/installation.js';
@@ -139,6 +139,19 @@ it('sends the credential of keyturn.yaml only where keyturn.yaml says, and renew
   const ran = await s.run(look, s.ownInputs(), ...args, '--server', `apigee=${elsewhere}`);
   expect(ran.exit).toBe(1);
   expect(used().slice(3)).toEqual(['none refused']);
+});
+
+it('waits for its credential before anything is sent', async () => {
+  const s = await arazzoSetUp();
+  await s.i.worker();
+  const token = join(s.i.directory, 'token');
+  await rm(token);
+  const id = s.idOf(await s.run(ownDocument, s.ownInputs(), '--workflow', 'rotate'));
+  const waiting = await s.until(id, 'it waits', ({ status }) => status === 'waiting');
+  expect(waiting).toMatchObject({ step: null, lastError: { code: 'KT-MANAGEMENT-AUTH' } });
+  expect(callsOf(s)).toEqual([]);
+  await writeFile(token, s.apigee.seeded.accessToken);
+  expect(await s.result(id)).toMatchObject({ outcome: 'completed' });
 });
 
 it('a cancelled run ends as aborted after the step in hand', async () => {

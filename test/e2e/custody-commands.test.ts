@@ -347,9 +347,9 @@ describe('reconcile', () => {
     const foreign = i.simulator.createKey('rotator');
     const before = (await recordOf(i)).seq;
     const ran = await keyturn(i, ['reconcile', i.credentialId]);
-    expect(ran).toMatchObject({ exit: 0, data: { readOnly: true, workflow: { state: 'not running' } } });
+    expect(ran).toMatchObject({ exit: 0, data: { dryRun: false, repaired: [], workflow: { state: 'not running' } } });
     expect(ran.data['keys']).toMatchObject([
-      { keyId: seededOf(i).keyId, is: 'current', listed: true, note: null },
+      { keyId: seededOf(i).keyId, is: 'current', listed: true },
       { keyId: foreign.keyId, is: 'foreign' },
     ]);
     expect((await recordOf(i)).seq).toBe(before);

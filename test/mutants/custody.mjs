@@ -207,8 +207,8 @@ export const custody = [
     file: 'src/domain/transitions.ts',
     edits: [
       {
-        from: '  if (record.operation !== null) return lost(`operation ${record.operation.operationId} is at work`);\n  const current',
-        to: '  const current',
+        from: '  if (record.operation !== null) return lost(`operation ${record.operation.operationId} is at work`);\n  if (after',
+        to: '  if (after',
       },
     ],
     tests: ['test/unit/domain/transitions.test.ts'],

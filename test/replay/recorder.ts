@@ -142,6 +142,26 @@ export const stories: Readonly<Record<string, Story>> = {
       await retired(i);
     },
   },
+  compared: {
+    others: ['reconcile'],
+    options: { policy: { grace: '1h' } },
+    async tell(i) {
+      await i.request('r-1');
+      await rotated(i);
+      const [old] = (await i.state()).previous;
+      i.simulator.deleteKey(old?.keyId ?? '');
+      await i.client.temporal.workflow.execute(workflowNames.reconcileCredential, {
+        workflowId: `reconcile/${i.credentialId}`,
+        taskQueue: i.taskQueue,
+        args: [{ credentialId: i.credentialId }],
+      });
+      await i.until('it is told', (s) => s.attention.some((a) => a.code === 'KT-DRIFT'));
+      await eventually(
+        'the record has it',
+        async () => (await i.vault.custody.read(i.credentialId))?.record.drift?.findings.length,
+      );
+    },
+  },
   callers: {
     others: ['rotate', 'configuration', 'call'],
     async tell(i) {

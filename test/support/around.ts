@@ -16,7 +16,7 @@ import { startServer, type RunningServer } from '../../src/http/server.js';
 import { sendWebhook, type DeliveryReport, type WebhookOptions } from '../../src/simulators/mambu/webhook-sender.js';
 import { createLogger } from '../../src/telemetry/log.js';
 import { createServerMetrics } from '../../src/telemetry/metrics.js';
-import type { Installation } from './installation.js';
+import type { Home, Installation } from './installation.js';
 
 type Tree = { [key: string]: Tree };
 
@@ -78,7 +78,7 @@ let asking = 0;
 
 /** As another workflow asks. Resolves with the outcome, also of a rotation that ended badly. */
 export async function asked(
-  i: Installation,
+  i: Home,
   requestId: string,
   more: Partial<RotateCredentialInput> = {},
 ): Promise<RotationResult> {

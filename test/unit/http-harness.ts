@@ -56,6 +56,8 @@ export const emptyState = (credentialId: string): CredentialState => ({
   nextRotationAt: null,
   paused: null,
   lockout: null,
+  recordSeq: null,
+  reconciledAt: null,
   attention: [],
 });
 

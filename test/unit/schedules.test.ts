@@ -1,6 +1,11 @@
 import type { ScheduleDescription } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
-import { desiredSchedule, differences, type DesiredSchedule } from '../../src/schedule-spec.js';
+import {
+  desiredReconcileSchedule,
+  desiredSchedule,
+  differences,
+  type DesiredSchedule,
+} from '../../src/schedule-spec.js';
 
 const spec = { cron: '0 4 * * *', timezone: 'Europe/Berlin', jitterMs: 300_000 };
 const desired = desiredSchedule('core-prod', spec, 'keyturn');
@@ -91,5 +96,39 @@ describe('differences', () => {
     ['a longer catch-up', { policies: { ...found.policies, catchupWindow: 31_536_000_000 } }, ['policies']],
   ])('a hand edit is seen: %s', (_, edit, expected) => {
     expect(differences({ ...found, ...edit }, desired)).toEqual(expected);
+  });
+});
+
+describe('the daily comparison', () => {
+  const daily = (id: string) => desiredReconcileSchedule(id, 'keyturn');
+  const minuteOfDay = (id: string): number => {
+    const [calendar] = daily(id).spec.calendars;
+    return (calendar?.hour[0]?.start ?? Number.NaN) * 60 + (calendar?.minute[0]?.start ?? Number.NaN);
+  };
+
+  test('is at one minute of every day in UTC, whatever summer time does', () => {
+    const { spec: made } = daily('core-prod');
+    expect(made.timezone).toBe('UTC');
+    expect(made.calendars).toHaveLength(1);
+    expect(made.calendars[0]).toMatchObject({
+      hour: [{ step: 1 }],
+      minute: [{ step: 1 }],
+      dayOfMonth: [{ start: 1, end: 31 }],
+      month: [{ start: 'JANUARY', end: 'DECEMBER' }],
+      dayOfWeek: [{ start: 'SUNDAY', end: 'SATURDAY' }],
+    });
+    expect(daily('core-prod')).toEqual(daily('core-prod'));
+  });
+
+  test('is spread over the day, by the id', () => {
+    const minutes = Array.from({ length: 240 }, (_, n) => minuteOfDay(`core-${n}`));
+    for (let hour = 0; hour < 24; hour++) expect(minutes.some((m) => Math.floor(m / 60) === hour)).toBe(true);
+  });
+
+  test('starts reconcileCredential, never two at once, and makes up for an hour only', () => {
+    expect(daily('core-prod')).toMatchObject({
+      action: { workflowType: 'reconcileCredential', args: [{ credentialId: 'core-prod' }], taskQueue: 'keyturn' },
+      policies: { overlap: 'SKIP', catchupWindow: 3_600_000, pauseOnFailure: false },
+    });
   });
 });

@@ -39,9 +39,9 @@ const words: Record<AppliedChange['do'], string> = {
 
 function textOf(changes: readonly AppliedChange[], dryRun: boolean): string {
   if (changes.length === 0) return 'no change';
-  const rows = changes.map(({ credentialId, do: what, differs = [] }) => [
+  const rows = changes.map(({ credentialId, do: what, schedule, differs = [] }) => [
     credentialId,
-    `${words[what]}${differs.length > 0 ? ` (${differs.join(', ')})` : ''}`,
+    `${schedule === undefined ? '' : 'daily comparison: '}${words[what]}${differs.length > 0 ? ` (${differs.join(', ')})` : ''}`,
   ]);
   return table(['CREDENTIAL', dryRun ? 'WOULD BE' : 'DONE'], rows);
 }

@@ -7,7 +7,7 @@ import { isObject, type JsonObject } from '../../arazzo/json.js';
 import { measure } from '../../arazzo/limits.js';
 import { problemText } from '../../arazzo/problems.js';
 import { inputsToSeal } from '../../arazzo/secret-values.js';
-import { serverProblems } from '../../arazzo/servers.js';
+import { type Servers, serverProblems } from '../../arazzo/servers.js';
 import type { KeyturnClient } from '../../client.js';
 import type { Config } from '../../config.js';
 import type { ArazzoOutcome, ArazzoValues, RunArazzoInput } from '../../contract.js';
@@ -31,7 +31,7 @@ export const run: Action<'arazzo-run'> = async (context, [file], flags) => {
   const given = await readInputs(context, flags.inputs);
   return withSession(context, async (session) => {
     const servers = Object.fromEntries(flags.server ?? []);
-    checkServers(session.config, loaded, servers);
+    checkServers(session.config, loaded, workflow, servers);
     const inputs = declaredInputs(context, workflow, given);
     const id = `arazzo/${workflow.workflowId}/${randomUUID()}`;
     const sealed = await sealedInputs(session, id, { loaded, workflow, inputs, named: flags.secret ?? [] });
@@ -86,8 +86,8 @@ function declaredInputs({ out }: Context, workflow: Workflow, given: JsonObject)
   }
 }
 
-function checkServers({ arazzo }: Config, loaded: LoadedArazzo, servers: Readonly<Record<string, string>>): void {
-  const problems = serverProblems(loaded, arazzo.sources, servers);
+function checkServers({ arazzo }: Config, loaded: LoadedArazzo, workflow: Workflow, servers: Servers): void {
+  const problems = serverProblems(loaded, workflow, arazzo.sources, servers);
   if (problems.length > 0) throw new KeyturnError('KT-INPUT', problems.map(problemText).join('\n'));
 }
 

@@ -1,18 +1,23 @@
+import type { KeysCompared } from '../../contract.js';
+import { driftOf } from '../../domain/drift.js';
 import { KeyturnError } from '../../domain/errors.js';
-import type { DebtFacts } from '../../domain/record.js';
-import type { Output } from '../output.js';
+import { isOpen, type Finding } from '../../domain/reconcile.js';
+import { hasSameKeys, isDealtWith, repaired } from '../../domain/repair.js';
+import { whoseAreThey } from '../../domain/whose-keys.js';
+import { compareNow, type Comparison, type WorkflowSeen } from '../comparison.js';
 import { credentialOf } from '../credential.js';
+import { deleteSuspect } from '../delete-suspect.js';
 import { tellEntity } from '../entity.js';
-import { listKeys } from '../listed-keys.js';
-import { type Calling, callingAs, currentKey, type CurrentKey, providerOf } from '../provider-calls.js';
-import { compare, type ComparedKey, deleteRefusal } from '../reconcile.js';
+import type { Output } from '../output.js';
+import type { Calling } from '../provider-calls.js';
 import { type Action, type Answer, asKeyturnError } from '../run.js';
 import { type Session, withSession } from '../session.js';
 import { table } from '../table.js';
 
-/** A debt for a key that could not be listed: its id is not known. */
-const UNLISTED = 'unlisted';
 const ATTENTION = 3;
+const POLL_MS = 200;
+/** For the workflow's own part, beside one call to the provider. */
+const WORKFLOW_WITHIN_MS = 5_000;
 
 export const run: Action<'reconcile'> = (context, [credentialId], flags) =>
   withSession(context, async (session) => {
@@ -25,128 +30,152 @@ export const run: Action<'reconcile'> = (context, [credentialId], flags) =>
       out,
     };
     const { delete: keyId, dryRun = false } = flags;
-    return keyId === undefined ? report(session, calling, out) : deleteSuspect(session, calling, keyId, dryRun, out);
+    if (keyId !== undefined) return deleteSuspect(session, calling, keyId, dryRun, out);
+    return dryRun ? compareOnly(session, calling, out) : compareAndRepair(session, calling, out);
   });
 
-/** Changes nothing: what is ours beyond doubt is repaired by the workflow, by itself. */
-async function report(session: Session, calling: Calling, out: Output): Promise<Answer> {
+/** Reads, with a key that was accepted before; changes nothing. */
+async function compareOnly(session: Session, calling: Calling, out: Output): Promise<Answer> {
   const { credentialId } = calling.credential;
-  const key = await currentKey(calling.vault, credentialId);
-  const keys = await compared(calling, key);
-  const workflow = await workflowVersion(session, credentialId);
-  const { version } = key.facts;
-  if (workflow.version !== null && workflow.version !== version) {
-    out.warn(
-      `the workflow knows version ${workflow.version}, the store has ${version}: it finds out with its next step`,
-    );
+  const comparison = await compareNow(calling, () => workflowSeen(session, credentialId), { provenOnly: true });
+  if (comparison.record.operation !== null) {
+    out.warn('a rotation is in progress: a key that it has just made may seem to be of others');
   }
-  const needsSomebody = keys.some(({ is, listed }) => (is === 'current' && !listed) || is === 'suspected-orphan');
-  return {
-    data: { credentialId, version, workflow, keys, readOnly: true },
-    text: [
-      table(
-        ['KEY', 'IS', 'VERSION', 'LISTED', 'NOTE'],
-        keys.map(({ keyId, is, version: of, listed, note }) => [
-          keyId,
-          is,
-          of === null ? '-' : String(of),
-          listed ? 'yes' : 'no',
-          note ?? '',
-        ]),
-      ),
-      `workflow: ${workflow.version === null ? workflow.state : `version ${workflow.version}`}; store: version ${version}`,
-      'Nothing was changed: this is a comparison; --delete KEYID removes one suspected orphan.',
-    ].join('\n'),
-    ...(needsSomebody ? { exit: ATTENTION } : {}),
-  };
+  return answerOf(comparison, { dryRun: true, repairs: [] });
 }
 
-async function compared(calling: Calling, { opened, values }: CurrentKey): Promise<readonly ComparedKey[]> {
-  const { credential } = calling;
-  const operationId = `reconcile/${credential.credentialId}/${Date.now()}`;
-  const context = await callingAs(calling, values, { operationId });
-  const listing = await listKeys(calling, context);
-  return compare(
-    opened.record,
-    listing.map(({ shown }) => shown),
-  );
+/**
+ * Repairs what is ours by making it due in the record: the workflow removes and closes. Compared again afterwards: what is still open then
+ * was not repaired.
+ * @throws KeyturnError KT-CONFLICT while a rotation is in progress, or where one came between
+ */
+async function compareAndRepair(session: Session, calling: Calling, out: Output): Promise<Answer> {
+  const { credential, vault } = calling;
+  const { credentialId } = credential;
+  const ask = (): Promise<WorkflowSeen> => workflowSeen(session, credentialId);
+  const before = await compareNow(calling, ask, {}, (record) => {
+    if (record.operation !== null) throw inProgress(credentialId, 'a rotation is in progress: nothing was compared');
+  });
+  const repairs = before.findings.filter(({ repair }) => repair !== null);
+  if (repairs.length === 0) {
+    const isBehind = before.findings.some(({ kind }) => kind === 'store-behind');
+    // It may not have looked since: told to load, it stops with attention.
+    if (isBehind) await tellEntity(session, out, (client) => client.adopt(credentialId, before.version));
+    await tell(session, out, before);
+    return answerOf(before, { dryRun: false, repairs });
+  }
+  const { record } = before;
+  const changed = await vault.custody.update(credentialId, (opened) => {
+    if (!hasSameKeys(record, opened.record)) throw inProgress(credentialId, 'the keys have changed meanwhile');
+    const next = repaired(opened.record, repairs, Date.now(), credential.timing.propagationMs);
+    return next === opened.record ? { unchanged: null } : { next: { record: next, shelf: opened.shelf }, value: null };
+  });
+  const current = changed.opened.record.versions.find(({ stage }) => stage === 'current');
+  const heard = await tellEntity(session, out, (client) => client.adopt(credentialId, current?.version ?? 0));
+  if (heard === 'told') await untilDealtWith(calling, repairs);
+  const after = await compareNow(calling, ask, {});
+  await tell(session, out, after);
+  return answerOf(after, { dryRun: false, repairs });
 }
 
-async function workflowVersion(
-  session: Session,
-  credentialId: string,
-): Promise<{ readonly state: string; readonly version: number | null }> {
+function inProgress(credentialId: string, message: string): KeyturnError {
+  return new KeyturnError('KT-CONFLICT', message, {
+    hint: `\`keyturn status ${credentialId}\` shows what is at work; \`keyturn reconcile ${credentialId} --dry-run\` compares meanwhile.`,
+  });
+}
+
+async function untilDealtWith({ credential, vault }: Calling, repairs: readonly Finding[]): Promise<void> {
+  const deadlineMs = Date.now() + credential.timing.httpTimeoutMs + WORKFLOW_WITHIN_MS;
+  while (Date.now() < deadlineMs) {
+    const opened = await vault.custody.read(credential.credentialId);
+    if (opened && isDealtWith(opened.record, repairs, Date.now())) return;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** So that `status` shows what was found, and no longer what was found before. */
+async function tell(session: Session, out: Output, { record, findings, nowMs }: Comparison): Promise<void> {
+  const drift = driftOf(findings, nowMs);
+  if (!drift) return;
+  const { installationId, seq: recordSeq, credentialId } = record;
+  const compared: KeysCompared = { installationId, recordSeq, drift };
+  await tellEntity(session, out, (client) => client.keysCompared(credentialId, compared));
+}
+
+async function workflowSeen(session: Session, credentialId: string): Promise<WorkflowSeen> {
   try {
     const state = await (await session.client()).state(credentialId);
-    return { state: state.status, version: state.current?.version ?? null };
-  } catch (error) {
-    return { state: asKeyturnError(error).code === 'KT-NOT-RUNNING' ? 'not running' : 'not reached', version: null };
-  }
-}
-
-async function deleteSuspect(
-  session: Session,
-  calling: Calling,
-  keyId: string,
-  dryRun: boolean,
-  out: Output,
-): Promise<Answer> {
-  const { credential, vault } = calling;
-  const { credentialId } = credential;
-  const key = await currentKey(vault, credentialId);
-  refuse(credentialId, deleteRefusal(key.opened.record, keyId));
-  if (dryRun) {
     return {
-      data: { credentialId, keyId, wouldDelete: true },
-      text: `${keyId} would be deleted at ${credential.baseUrl}, and its debt cleared.`,
+      state: state.status,
+      version: state.current?.version ?? null,
+      keyId: state.current?.keyId ?? null,
+      seq: state.recordSeq,
     };
+  } catch (error) {
+    const state = asKeyturnError(error).code === 'KT-NOT-RUNNING' ? 'not running' : 'not reached';
+    return { state, version: null, keyId: null, seq: null };
   }
-  const outcome = keyId === UNLISTED ? 'not-listed' : await deleteAtProvider(calling, key, keyId);
-  if (keyId === UNLISTED) {
-    out.warn('nothing was deleted at the provider: the id of that key is not known; look through its keys there');
-  }
-  await vault.custody.update(credentialId, ({ record, shelf }) => {
-    const debts = record.debts.filter((debt) => debt.kind === 'mirror' || debt.keyId !== keyId);
-    return { next: { record: { ...record, debts }, shelf }, value: undefined };
-  });
-  const { version } = key.facts;
-  const workflow = await tellEntity(session, out, (client) => client.adopt(credentialId, version));
-  return {
-    data: { credentialId, keyId, outcome, workflow },
-    text: `${keyId}: ${outcomes[outcome]}; its debt is cleared.`,
+}
+
+interface Did {
+  readonly dryRun: boolean;
+  readonly repairs: readonly Finding[];
+}
+
+function answerOf(comparison: Comparison, { dryRun, repairs }: Did): Answer {
+  const { record, workflow, findings, sighting, version, cannotSee } = comparison;
+  const { credentialId } = record;
+  const keys = whoseAreThey(record, sighting.keys ?? []);
+  const open = findings.filter(isOpen);
+  const done = repairs.filter((r) => !open.some((f) => f.kind === r.kind && f.keyId === r.keyId));
+  const data = {
+    credentialId,
+    version,
+    dryRun,
+    workflow,
+    listed: sighting.keys !== null,
+    keys,
+    findings,
+    repaired: done,
+    cannotSee,
   };
+  const text = [
+    table(
+      ['KEY', 'IS', 'VERSION', 'LISTED'],
+      keys.map(({ keyId, is, version: of, listed }) => [
+        keyId,
+        is,
+        of === null ? '-' : String(of),
+        sighting.keys === null ? '?' : listed ? 'yes' : 'no',
+      ]),
+    ),
+    `workflow: ${workflow.version === null ? workflow.state : `version ${workflow.version}`}; store: version ${version}`,
+    ...(workflow.state === 'not running' ? [`The workflow does not run: \`keyturn apply\` starts it.`] : []),
+    ...done.map(({ message }) => `repaired: ${message}`),
+    ...findings.filter(({ kind }) => kind !== 'foreign').map((f) => findingText(f, dryRun)),
+    ...cannotSee.map((what) => `cannot be seen: ${what}`),
+    verdict(open, dryRun),
+  ].join('\n');
+  return { data, text, ...(open.length > 0 ? { exit: ATTENTION } : {}) };
 }
 
-const outcomes = {
-  done: 'deleted at the provider',
-  absent: 'was not at the provider any more',
-  'not-listed': 'not deleted',
-} as const;
-
-/** Asks the record once more right before the bytes go out: in between somebody may have imported that key. */
-async function deleteAtProvider(
-  calling: Calling,
-  { values }: CurrentKey,
-  keyId: DebtFacts['keyId'],
-): Promise<'done' | 'absent'> {
-  const { credential, vault } = calling;
-  const { credentialId } = credential;
-  const context = await callingAs(calling, values, {
-    operationId: `reconcile/${credentialId}/${Date.now()}`,
-    beforeWrite: async () => {
-      const { opened } = await currentKey(vault, credentialId);
-      refuse(credentialId, deleteRefusal(opened.record, keyId));
-    },
-  });
-  const provider = providerOf(credential);
-  if (!provider.capability(credential.settings).keyIdIsSecret) return provider.retire(context, keyId, 'destroy');
-  const listed = (await listKeys(calling, context)).find(({ shown }) => shown.keyId === keyId);
-  return listed === undefined ? 'absent' : provider.retire(context, listed.providerId, 'destroy');
+function findingText({ code, kind, message, means, next, repair }: Finding, dryRun: boolean): string {
+  const isLeft = repair !== null && !dryRun;
+  return [
+    `${code ?? kind} ${message}`,
+    `  ${means}`,
+    ...(isLeft ? ['  not repaired yet: the workflow has not done it, or could not'] : []),
+    ...(next === null ? [] : [`  next: ${next}`]),
+  ].join('\n');
 }
 
-function refuse(credentialId: string, because: string | null): void {
-  if (because === null) return;
-  throw new KeyturnError('KT-CONFLICT', `nothing was deleted: ${because}`, {
-    hint: `\`keyturn reconcile ${credentialId}\` lists what is whose; keys of others are deleted in the provider’s console.`,
-  });
+function verdict(open: readonly Finding[], dryRun: boolean): string {
+  if (open.length === 0) return dryRun ? 'Nothing differs. Nothing was changed.' : 'Nothing is left to repair.';
+  const needs = open.filter(({ needsOperator }) => needsOperator).length;
+  const repairs = open.length - needs;
+  const parts = [
+    ...(needs > 0 ? [`${needs} finding(s) need somebody`] : []),
+    ...(repairs > 0 ? [`${repairs} ${dryRun ? 'would be repaired' : 'not repaired'}`] : []),
+  ];
+  return `${parts.join(', ')}.${dryRun ? ' Nothing was changed.' : ''}`;
 }

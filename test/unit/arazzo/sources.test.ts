@@ -101,8 +101,10 @@ describe('base URLs', () => {
       new Map([['lockers', lockers]]),
     );
     if (prepared === undefined) throw new Error('not prepared');
-    expect(serverProblems(prepared, configured, {})).toEqual([]);
-    expect(serverProblems(prepared, configured, { typo: 'https://x.example' })).toHaveLength(1);
+    const [workflow] = prepared.document.workflows;
+    if (workflow === undefined) throw new Error('no workflow');
+    expect(serverProblems(prepared, workflow, configured, {})).toEqual([]);
+    expect(serverProblems(prepared, workflow, configured, { typo: 'https://x.example' })).toHaveLength(1);
   });
 });
 

@@ -137,6 +137,8 @@ describe('the state as JSON', () => {
       nextRotationAt: '2026-11-22T04:00:00.000Z',
       paused: null,
       lockout: { used: 0, reserved: 0, limit: 4, asOf: at },
+      recordSeq: 1,
+      reconciledAt: null,
       attention: [],
     });
   });
@@ -144,7 +146,7 @@ describe('the state as JSON', () => {
   test('has its keys in the documented order', () => {
     expect(Object.keys(state).join(' ')).toBe(
       'schemaVersion credentialId provider capability status current previous rotation pendingRequests debts lastRotation ' +
-        'lastSkipped nextRotationAt paused lockout attention',
+        'lastSkipped nextRotationAt paused lockout recordSeq reconciledAt attention',
     );
   });
 

@@ -1,0 +1,73 @@
+/** Counter-examples that were found in the product, in the words of the explorer. Each was red before its mend. */
+import { describe, expect, test } from 'vitest';
+import { firstRequest, request } from './events.js';
+import { judge } from './invariants.js';
+import { hour, scenario } from './scenario.js';
+import { replay } from './search.js';
+import { WrittenTape, type Choice } from './tape.js';
+import { World } from './world.js';
+
+const found: readonly {
+  readonly guarantee: string;
+  readonly scenario: string;
+  readonly deviations: readonly Choice[];
+}[] = [
+  {
+    guarantee: 'a plan that was held up until another run has served its request begins nothing',
+    scenario: 'C',
+    deviations: [
+      { point: 'plan#1 read 1', chosen: 'sleeps' },
+      { point: 'before missed heartbeats#1', chosen: 'terminate' },
+    ],
+  },
+  {
+    guarantee:
+      'a new key that is refused while the listing is out of reach gets its second try, and an expiring key is replaced',
+    scenario: 'B, expiry',
+    deviations: [
+      { point: 'verify#1 list 1', chosen: 'not accepted yet' },
+      { point: 'verify#1 list 2', chosen: 'outage' },
+    ],
+  },
+  {
+    guarantee: 'a worker that dies between a refusal and its judgement costs the new key nothing',
+    scenario: 'B, expiry',
+    deviations: [
+      { point: 'verify#1 list 1', chosen: 'not accepted yet' },
+      { point: 'verify#1 write 1', chosen: 'dies before' },
+    ],
+  },
+];
+
+describe('found by the search', () => {
+  test.each(found.map((f) => [f.guarantee, f] as const))('%s', async (_, f) => {
+    const { violation, left } = await replay(scenario(f.scenario), f.deviations);
+    expect(left, 'deviations for which there was no occasion').toEqual([]);
+    expect(violation).toBeNull();
+  });
+});
+
+describe('found by random commands', () => {
+  test('a key that outlives a rotation that never happened gets its whole grace from the next one', async () => {
+    const tape = new WrittenTape([
+      { point: 'rotate#1 write 1', chosen: 'dies after' },
+      { point: 'rotate#4 write 1', chosen: 'dies after' },
+    ]);
+    const world = new World(scenario('D, no create'), tape, { maximumAttempts: 1 });
+    try {
+      request(world, firstRequest);
+      await world.runUntil(world.now() + 3 * hour);
+      expect(tape.left).toEqual([]);
+      expect(world.disk.opened?.record).toMatchObject({
+        operation: null,
+        capabilityLost: expect.anything() as unknown,
+      });
+      request(world, { ...firstRequest, requestId: 'second' });
+      await world.runUntil(world.now() + 12 * hour);
+      expect(judge(world)).toBeNull();
+      expect(world.disk.opened?.record.history[0]).toMatchObject({ requestId: 'second', outcome: 'rotated' });
+    } finally {
+      world.close();
+    }
+  });
+});
