@@ -19,8 +19,9 @@ import { parseWorkflowCode } from '@temporalio/worker/lib/worker.js';
 import type { Workflow } from '@temporalio/worker/lib/workflow/interface.js';
 import { ReusableVMWorkflowCreator } from '@temporalio/worker/lib/workflow/reusable-vm.js';
 import type { CredentialActivities, RequestActivities } from '../../src/activities/api.js';
+import type { ArazzoActivities } from '../../src/activities/arazzo-api.js';
 
-export type FakeActivities = Partial<CredentialActivities & RequestActivities>;
+export type FakeActivities = Partial<CredentialActivities & RequestActivities & ArazzoActivities>;
 
 type Job = NonNullable<Parameters<Workflow['activate']>[0]['jobs']>[number];
 type Completion = Awaited<ReturnType<Workflow['activate']>>;

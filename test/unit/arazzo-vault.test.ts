@@ -1,8 +1,11 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, test } from 'vitest';
+import { isSealed, Values } from '../../src/activities/arazzo-run.js';
 import { arazzoVault, type ArazzoVault } from '../../src/custody/arazzo-values.js';
 import { openCustody } from '../../src/custody/open.js';
 import { createScrubber } from '../../src/custody/scrub.js';
 import type { SealingKeys } from '../../src/custody/sealing.js';
+import type { ArazzoValues } from '../../src/domain/arazzo.js';
 import { Secret } from '../../src/domain/secret.js';
 import { openFileStore } from '../../src/stores/file.js';
 import { bytesUnder, filesUnder, newKeys, temporaryFolder } from '../support/custody.js';
@@ -66,4 +69,31 @@ test('a document of any size is kept sealed, in parts, and is gone afterwards', 
   await vault.drop('run-1');
   expect(await vault.read('run-1')).toBeUndefined();
   expect(await vault.read('run-2')).toBe('small');
+});
+
+test('a secret leaves a step sealed, as does what holds one that is known, and what only looks sealed', async () => {
+  const { vault } = await open(await temporaryFolder());
+  const environment = new MockActivityEnvironment();
+  const { workflowId = '' } = environment.context.info.workflowExecution ?? {};
+  const known = await vault.seal(workflowId, 'a canary in a mine');
+  const values = {
+    token: 'another canary',
+    state: 'kept with a canary in a mine',
+    forged: { sealed: 'x', fingerprint: 'y' },
+    id: 7,
+  };
+  let closed: ArazzoValues = {};
+  let opened: ArazzoValues = {};
+  await environment.run(async () => {
+    closed = await new Values(vault, [known]).close(values, (name) => name === 'token');
+    opened = await new Values(vault, []).open(closed);
+  });
+  expect(Object.entries(closed).map(([name, value]) => [name, isSealed(value)])).toEqual([
+    ['token', true],
+    ['state', true],
+    ['forged', true],
+    ['id', false],
+  ]);
+  expect(JSON.stringify(closed)).not.toContain('canary');
+  expect(opened).toEqual(values);
 });

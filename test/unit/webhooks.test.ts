@@ -43,6 +43,8 @@ describe('an accepted webhook', () => {
       return response.status;
     });
     await asked;
+    // A whole exchange: an answer that did not wait would have come by now.
+    expect((await send({ method: 'GET' })).status).toBe(405);
     expect(isAnswered).toBe(false);
     gate.emit('accepted');
     expect(await answer).toBe(202);

@@ -190,3 +190,33 @@ it('writes search attributes only when they change', async () => {
   // idle to rotating, rotating to retiring.
   expect(e.execution.upserts - before).toBeLessThanOrEqual(2);
 });
+
+it('each attempt at the step that writes is the workflow’s own: Temporal repeats none', async () => {
+  const e = await virtualEntity();
+  e.fake.fail('rotate');
+  await e.request('r-1');
+  expect(e.fake.count('rotate')).toBe(1);
+  expect((await e.state()).rotation).toMatchObject({ step: 'rotate', parked: true });
+});
+
+it('an import, a changed policy and another Schedule are taken in, and cause no rotation', async () => {
+  const e = await virtualEntity({ policy: { minIntervalMs: 0 } });
+  const loads = e.fake.count('load');
+  await e.temporal.update(entityId, updateNames.adopt, { version: 1 });
+  await e.temporal.update(entityId, updateNames.policyChanged);
+  await e.temporal.advance(hour);
+  expect(e.fake.count('load')).toBeGreaterThan(loads);
+  expect(e.fake.count('plan')).toBe(0);
+  expect(await e.state()).toMatchObject({ status: 'idle', current: { version: 1 } });
+});
+
+it('answers the query from its first moment, also while the store is out', async () => {
+  const e = await virtualEntity();
+  await e.temporal.cancel(entityId);
+  e.fake.fail('load', { kind: 'transient', code: 'KT-STORE-UNAVAILABLE', message: 'the store is out' });
+  await e.temporal.start('credential', entityId, { credentialId: 'core' });
+  expect(await e.state()).toMatchObject({ credentialId: 'core', current: null });
+  e.fake.mend();
+  await e.temporal.advance(5 * minute);
+  expect(await e.state()).toMatchObject({ status: 'idle', current: { version: 1 } });
+});

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { currentOf, pendingOf, type CredentialRecord } from '../../../src/domain/record.js';
+import { hasSeen } from '../../../src/domain/seen.js';
 import {
   abandonPending,
   addDebt,
@@ -134,6 +135,7 @@ describe('publish', () => {
     expect(retirementOf(record, 1)).toMatchObject({ state: 'in-grace', supersededBy: 2, supersededAtMs: t0 });
     expect(record).toMatchObject({ operation: null, intents: [] });
     expect(record.history).toMatchObject([{ operationId: 'op-a', version: 2 }]);
+    expect(hasSeen(record.seen, publishing.rotation.requestId, t0)).toBe(true);
   });
 
   test('twice is done and demotes nothing more', () => {
@@ -229,7 +231,7 @@ describe('close', () => {
   test('ends the operation, remembers its request and its outcome', () => {
     const record = after(close({ ...working(), intents: [intentFacts(1)] }, failed, null));
     expect(record).toMatchObject({ operation: null, intents: [], history: [{ operationId: 'op-a' }] });
-    expect(record.seen).toHaveLength(1);
+    expect(hasSeen(record.seen, failed.requestId, t0)).toBe(true);
   });
 
   test('twice is done', () => {
