@@ -19,7 +19,7 @@ import { startWorker } from '../dist/worker.js';
 
 let counter = 0;
 
-export async function openBenchInstallation(temporal, policy, { worker: withWorker = true } = {}) {
+export async function openBenchInstallation(temporal, policy, { worker: withWorker = true, timing } = {}) {
   const credentialId = `bench-${(counter += 1)}`;
   const directory = await mkdtemp(join(tmpdir(), 'keyturn-bench-'));
   const simulator = await startMambuSimulator();
@@ -34,6 +34,7 @@ export async function openBenchInstallation(temporal, policy, { worker: withWork
       store: { kind: 'file', path: 'store', keyFile: 'key' },
       server: { listen: '127.0.0.1:0' },
       webhooks: { mambu: { auth: { kind: 'header', name: 'x-secret', value: '${file:webhook-secret}' } } },
+      ...(timing ? { timing } : {}),
       credentials: {
         [credentialId]: {
           provider: 'mambu',
@@ -87,7 +88,14 @@ export async function openBenchInstallation(temporal, policy, { worker: withWork
 
   return {
     configFile,
+    credentialId,
+    client,
+    simulator,
     webhook,
+    async record() {
+      const opened = await vault.custody.read(credentialId);
+      return opened.record;
+    },
     /** From the webhook to the published key, ms; resolves when the old one is gone. */
     async rotate() {
       const started = performance.now();

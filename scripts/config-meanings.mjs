@@ -95,6 +95,10 @@ export const sections = [
     keys: {
       listen: '`/healthz`, `/readyz` and `/metrics` of the worker; without it none',
       egress: 'names the outbound IP address whose invalid calls are counted together',
+      deployment:
+        'worker versioning: this worker gets work only while its version is the current one, see [upgrade](../how-to/upgrade.md#with-worker-versioning)',
+      'deployment.name': 'of the worker deployment in Temporal',
+      'deployment.buildId': 'another one for each build',
     },
   },
   {

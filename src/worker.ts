@@ -2,7 +2,12 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client, ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import {
+  NativeConnection,
+  Worker,
+  type WorkerOptions as TemporalWorkerOptions,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
 import { createActivities } from './activities/index.js';
 import type { ActivityDeps, ScheduleFacts } from './activities/deps.js';
 import { arazzoDeps, httpClient, liveConfig, openVault, providers, type Vault } from './compose.js';
@@ -16,6 +21,8 @@ export interface WorkerOptions {
   readonly config: Config;
   readonly target: TemporalTarget;
   readonly vault?: Vault;
+  /** Default: that of the build. */
+  readonly workflowBundle?: WorkflowBundleOption;
   /** Told when a changed configuration cannot be used; secret-free. */
   readonly onConfigError?: (error: unknown) => void;
 }
@@ -60,10 +67,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     connection,
     namespace: target.namespace,
     taskQueue: config.temporal.taskQueue,
-    workflowBundle: workflowBundle(),
+    workflowBundle: options.workflowBundle ?? workflowBundle(),
     activities: createActivities(deps),
     // Held by the server, for all workers of the task queue together.
     ...(perSecond === null ? {} : { maxTaskQueueActivitiesPerSecond: perSecond }),
+    ...versioned(config),
     shutdownGraceTime: SHUTDOWN_GRACE_MS,
     // A killed worker's sticky queue holds tasks back for this long (default 10 s).
     stickyQueueScheduleToStartTimeout: '3 seconds',
@@ -84,6 +92,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await done;
     },
   };
+}
+
+/** Entities live for years: with the next task they go to the version that is current, and `patched` keeps their history readable. */
+function versioned({ worker: { deployment } }: Config): Pick<TemporalWorkerOptions, 'workerDeploymentOptions'> {
+  if (deployment === null) return {};
+  const version = { deploymentName: deployment.name, buildId: deployment.buildId };
+  const defaultVersioningBehavior = 'AUTO_UPGRADE';
+  return { workerDeploymentOptions: { useWorkerVersioning: true, version, defaultVersioningBehavior } };
 }
 
 async function runUntilStopped(worker: Worker, release: () => Promise<void>): Promise<void> {

@@ -84,7 +84,7 @@ function read(
     },
     ...places,
     server: { listen: server.listen, webhookListen: server.webhookListen ?? null, auth: server.auth },
-    worker: { listen: worker.listen ?? null, egress: worker.egress },
+    worker: { listen: worker.listen ?? null, egress: worker.egress, deployment: worker.deployment ?? null },
     lockout,
     webhooks: { mambu: webhookAuth },
     credentials: new Map(checked.map((credential) => [credential.credentialId, credential])),

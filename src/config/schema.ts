@@ -56,6 +56,13 @@ export const serverSchema = strictShape({
 export const workerSchema = strictShape({
   listen: endpointSchema.optional(),
   egress: idSchema.default('default'),
+  // Temporal writes both as `name.buildId`, or `name:buildId`.
+  deployment: strictShape({
+    name: z.string().regex(/^[A-Za-z0-9_-]{1,63}$/, { error: 'must hold only letters, digits _ - (at most 63)' }),
+    buildId: z
+      .string()
+      .regex(/^[A-Za-z0-9._+-]{1,63}$/, { error: 'must hold only letters, digits . _ + - (at most 63)' }),
+  }).optional(),
 });
 
 /** Mambu blocks an IP at 10 invalid-credential calls, so 9 is the most that can be risked (Mambu docs, API Consumers page). */

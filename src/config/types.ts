@@ -22,7 +22,12 @@ export interface Config {
     readonly webhookListen: Endpoint | null;
     readonly auth: ServerAuth;
   };
-  readonly worker: { readonly listen: Endpoint | null; readonly egress: string };
+  readonly worker: {
+    readonly listen: Endpoint | null;
+    readonly egress: string;
+    /** Version of the workflow code, told to Temporal; null: workers of all versions share the work. */
+    readonly deployment: { readonly name: string; readonly buildId: string } | null;
+  };
   readonly lockout: { readonly limit: number };
   /** Null: not configured, webhooks are refused. */
   readonly webhooks: { readonly mambu: WebhookAuth | null };

@@ -32,9 +32,10 @@ import {
 } from '../contract.js';
 import { checkedDrift } from '../domain/drift.js';
 import { isOneTooMany, MAX_ROUTINE_IN_HAND, newLane, type LaneState } from '../domain/lane.js';
-import { currentOf, previousOf } from '../domain/record.js';
+import { previousOf } from '../domain/record.js';
 import { hasSeen } from '../domain/seen.js';
 import { rollbackRefusal } from '../domain/rollback.js';
+import { acknowledge } from './acknowledgements.js';
 import { Entity } from './entity.js';
 import { detailsOf } from './failures.js';
 import { housekeepingLane } from './housekeepingLane.js';
@@ -95,9 +96,7 @@ function register(entity: Entity): void {
     async (ack) => {
       // A run that has just begun knows neither consumers nor versions.
       await condition(() => lane.installationId !== null || entity.stopping());
-      const problem = acknowledgementProblem(lane, ack);
-      if (problem) return log.warn('an acknowledgement was ignored', { problem });
-      lane.notes.push({ kind: 'acknowledge', consumer: ack.consumer, version: ack.version, atMs: Date.now() });
+      acknowledge(lane, ack);
     },
     { description: 'a consumer confirms that it uses this version' },
   );
@@ -270,17 +269,6 @@ async function ended(entity: Entity, requestId: string): Promise<RotationFinishe
 function isInHand(lane: LaneState, requestId: string): boolean {
   const active = lane.active ? [lane.active.request, ...lane.active.joined] : [];
   return active.some((r) => r.requestId === requestId) || lane.queue.some((q) => q.request.requestId === requestId);
-}
-
-function acknowledgementProblem(lane: LaneState, ack: Acknowledgement | undefined): string | null {
-  if (typeof ack?.consumer !== 'string' || !Number.isInteger(ack.version)) return 'consumer and version are needed';
-  const named = lane.policy?.consumers.some((c) => c.name === ack.consumer) ?? false;
-  const awaited = lane.view
-    ? previousOf(lane.view).some((v) => v.retirement?.consumers.some((c) => c.name === ack.consumer))
-    : false;
-  if (!named && !awaited) return 'no such consumer';
-  const current = lane.view ? currentOf(lane.view) : undefined;
-  return current && ack.version <= current.version ? null : 'no such published version';
 }
 
 function rollbackTarget(lane: LaneState, r: RollbackInput | undefined): number {

@@ -21,6 +21,7 @@ import { markLeaked } from '../domain/transitions.js';
 import type { CredentialState, RotationFinished, StateError } from '../domain/state.js';
 import { stateOf } from '../domain/projection.js';
 import type { Believed } from '../activities/api.js';
+import { checkKept } from './acknowledgements.js';
 import { repeatable } from './activities.js';
 import { detailsOf } from './failures.js';
 import { timeline } from './timeline.js';
@@ -78,6 +79,7 @@ export class Entity {
     try {
       const loaded = await repeatable('load record, policy and schedule').load(this.believed());
       const { lane } = this;
+      const first = lane.installationId === null;
       lane.policy = loaded.policy;
       lane.capability = loaded.capability;
       lane.provider = loaded.provider;
@@ -93,6 +95,7 @@ export class Entity {
       lane.seen = mergeSeen(lane.seen, loaded.seen);
       lane.trouble = null;
       this.see(loaded.view);
+      if (first) checkKept(lane);
       return true;
     } catch (error) {
       this.inTrouble(detailsOf(error));

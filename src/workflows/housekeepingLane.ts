@@ -17,7 +17,8 @@ export async function housekeepingLane(entity: Entity): Promise<void> {
   const { lane } = entity;
   let failures = 0;
   let notBeforeMs = 0;
-  while (!entity.stopping() || (lane.closing && lane.notes.length > 0 && failures === 0)) {
+  const leavesNotes = (): boolean => lane.notes.length === 0 || lane.view === null || failures > 0;
+  while (!entity.stopping() || (lane.closing && !leavesNotes())) {
     const next = nextJob(entity);
     const dueMs = Math.max(next?.dueMs ?? Number.POSITIVE_INFINITY, notBeforeMs);
     if (dueMs > Date.now()) {

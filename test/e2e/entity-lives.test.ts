@@ -1,7 +1,7 @@
 /** The entity is terminated, cancelled, reset, or continues as new: the record forgets nothing. */
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, type TestContext } from 'vitest';
-import { workflowNames } from '../../src/contract.js';
+import { updateNames, workflowNames, type RotateNowResult, type RotationRequest } from '../../src/contract.js';
 import type { CredentialRecord } from '../../src/domain/record.js';
 import { hasSeen } from '../../src/domain/seen.js';
 import { asked, eventually } from '../support/around.js';
@@ -165,8 +165,8 @@ describe('a request that was accepted outlives a terminated entity', () => {
 });
 
 describe('an entity that continues as new every 60 events', () => {
-  async function shortLived({ onTestFinished }: TestContext): Promise<Installation> {
-    const i = await installation({ policy: { grace: '0s', refreshWithin: '0s' }, onTestFinished });
+  async function shortLived({ onTestFinished }: TestContext, policy: object = {}): Promise<Installation> {
+    const i = await installation({ policy: { grace: '0s', refreshWithin: '0s', ...policy }, onTestFinished });
     await i.worker();
     await i.client.temporal.workflow.start(workflowNames.credential, {
       workflowId: `credential/${i.credentialId}`,
@@ -187,6 +187,37 @@ describe('an entity that continues as new every 60 events', () => {
     expect(new Set(record.history.map((h) => h.requestId)).size).toBe(20);
     expect(await runsOf(i)).toBeGreaterThan(5);
     await i.until('nothing is left to do', (s) => s.previous.length === 0 && s.pendingRequests === 0);
+    await expectInvariants(i);
+  });
+
+  it.concurrent('answers every update, and keeps what it accepted, whatever run it met', async (context) => {
+    const i = await shortLived(context, { consumers: [{ name: 'billing', ackWithin: '1s' }] });
+    const rounds = Array.from({ length: 10 }, (_, n) => n);
+    for (const round of rounds) {
+      const { current } = await i.until('it is loaded', (s) => s.current !== null);
+      const pauseAndResume = async (): Promise<void> => {
+        await i.client.pause(i.credentialId, { by: `me, ${round}` });
+        await i.client.resume(i.credentialId, {});
+      };
+      await Promise.all([
+        pauseAndResume(),
+        i.client.acknowledge(i.credentialId, 'billing', current?.version ?? 0),
+        rotateNow(i, `r-${round}`, 'routine'),
+        rotateNow(i, `leak-${round}`, 'compromise'),
+      ]);
+      await i.until('it is over', (s) => s.lastRotation?.requestId === `leak-${round}` && s.pendingRequests === 0);
+      await eventually('the acknowledgement is written', async () =>
+        (await recordOf(i)).acknowledged.some((a) => a.version === current?.version),
+      );
+    }
+    await i.until('all is done', (s) => s.rotation === null && s.pendingRequests === 0 && s.previous.length === 0);
+    expect(await runsOf(i)).toBeGreaterThan(5);
+    const leaks = await Promise.all(rounds.map((round) => rotateNow(i, `leak-${round}`, 'compromise')));
+    expect(leaks.map((leak) => leak.ended?.outcome)).toEqual(rounds.map(() => 'rotated'));
+    const routine = await Promise.all(rounds.map((round) => rotateNow(i, `r-${round}`, 'routine')));
+    const because = routine.map(({ ended }) => ended?.skippedBecause ?? ended?.outcome);
+    expect(because.filter((why) => why !== 'rotated' && why !== 'rolled-back' && why !== 'paused')).toEqual([]);
+    expect(await i.state()).toMatchObject({ paused: null });
     await expectInvariants(i);
   });
 
@@ -215,6 +246,15 @@ async function recordOf(i: Installation): Promise<CredentialRecord> {
   const opened = await i.vault.custody.read(i.credentialId);
   if (!opened) throw new Error('the record is gone');
   return opened.record;
+}
+
+async function rotateNow(
+  i: Installation,
+  requestId: string,
+  reason: 'routine' | 'compromise',
+): Promise<RotateNowResult> {
+  const args: [RotationRequest] = [{ requestId, reason, source: 'operator' }];
+  return i.client.handle(i.credentialId).executeUpdate<RotateNowResult, typeof args>(updateNames.rotateNow, { args });
 }
 
 async function terminate(i: Installation): Promise<void> {

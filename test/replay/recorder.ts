@@ -1,5 +1,5 @@
 /** Records the histories that every later version of the workflows has to replay: KEYTURN_RECORD_HISTORIES=1 npx vitest run --project replay */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
@@ -10,14 +10,16 @@ import { createRoute, jumpingDocument, keysDescription, ownDocument } from '../s
 import { edit, eventually } from '../support/around.js';
 import { installation, type Installation, type InstallationOptions } from '../support/installation.js';
 
-/** One file of test/histories: the runs of one story. */
+/** One file of a folder of test/histories: the runs of one story. */
 export interface Recorded {
   /** The true one: child and reply ids are made of it. */
   readonly workflowId: string;
   readonly history: { readonly events: readonly Record<string, unknown>[] };
 }
 
-const folder = new URL('../histories/', import.meta.url);
+/** A folder for each release, frozen by it, and `next`, of this code. */
+const root = new URL('../histories/', import.meta.url);
+const next = 'next';
 
 interface Story {
   readonly options?: InstallationOptions;
@@ -215,17 +217,20 @@ async function tellArazzo(i: Installation): Promise<void> {
 export async function historyOf(name: string): Promise<readonly Recorded[]> {
   const story = stories[name];
   if (story && process.env['KEYTURN_RECORD_HISTORIES'] === '1') await record(name, story);
-  return read(`${name}.json`);
+  return read(next, `${name}.json`);
 }
 
-/** All that there are, of this release and of earlier ones. */
-export async function histories(): Promise<readonly Recorded[]> {
-  const files = (await readdir(folder)).filter((file) => file.endsWith('.json'));
-  return (await Promise.all(files.map(read))).flat();
+export async function releases(): Promise<readonly string[]> {
+  return (await readdir(root)).filter((folder) => folder !== next);
 }
 
-async function read(file: string): Promise<readonly Recorded[]> {
-  return JSON.parse(await readFile(new URL(file, folder), 'utf8')) as readonly Recorded[];
+export async function historiesOf(release: string): Promise<readonly Recorded[]> {
+  const files = await readdir(new URL(`${release}/`, root));
+  return (await Promise.all(files.map((file) => read(release, file)))).flat();
+}
+
+async function read(release: string, file: string): Promise<readonly Recorded[]> {
+  return JSON.parse(await readFile(new URL(`${release}/${file}`, root), 'utf8')) as readonly Recorded[];
 }
 
 async function record(name: string, story: Story): Promise<void> {
@@ -252,8 +257,7 @@ async function record(name: string, story: Story): Promise<void> {
   }
   const text = `${JSON.stringify(recorded)}\n`;
   refuseWhatBelongsNowhere(i, text);
-  await mkdir(folder, { recursive: true });
-  await writeFile(new URL(`${name}.json`, folder), text);
+  await writeFile(new URL(`${next}/${name}.json`, root), text);
 }
 
 async function runsOf(i: Installation, workflowId: string, atLeast: number): Promise<readonly string[]> {

@@ -35,6 +35,8 @@ export interface FakeOptions {
   readonly policy?: Partial<RotationPolicy>;
   /** Lifetime of new keys. */
   readonly ttlMs?: number;
+  /** Told of each call before it acts: what is posted here reaches the workflow together with the call's result. */
+  readonly onCall?: (name: Name) => void;
 }
 
 export class FakeCredential {
@@ -48,6 +50,7 @@ export class FakeCredential {
   #failing = new Map<Name, StepFailureDetails>();
   #held = new Map<Name, Promise<void>>();
   readonly #ttlMs: number | null;
+  readonly #onCall: (name: Name) => void;
 
   constructor(
     readonly credentialId: string,
@@ -57,6 +60,7 @@ export class FakeCredential {
     this.strategy = options.strategy ?? classB;
     this.policy = { ...usualPolicy, minIntervalMs: 0, ...options.policy };
     this.#ttlMs = options.ttlMs ?? null;
+    this.#onCall = options.onCall ?? (() => undefined);
     const identity = { provider: 'mambu', baseUrl: 'https://acme.example/api', account: 'c', strategy: 'any' };
     const key = { keyId: 'key-1', fingerprint: 'hmac:1', identity, secretKey: 'ok', nowMs: now() } as const;
     this.record = firstRecord(credentialId, 'installation', key);
@@ -169,6 +173,7 @@ export class FakeCredential {
 
   async #step<T>(name: Name, _input: Believed, act: () => T): Promise<T> {
     this.calls.push(name);
+    this.#onCall(name);
     await this.#held.get(name);
     const failure = this.#failing.get(name);
     if (failure) throw toApplicationFailure(failure);

@@ -18,7 +18,7 @@ import {
   type MambuSimulatorOptions,
 } from '../../src/simulators/mambu/index.js';
 import { temporalTarget } from '../../src/temporal.js';
-import { startWorker, type RunningWorker } from '../../src/worker.js';
+import { startWorker, type RunningWorker, type WorkerOptions } from '../../src/worker.js';
 import { quietRuntime } from './quiet-runtime.js';
 import { sharedServer } from './temporal.js';
 
@@ -61,7 +61,8 @@ export interface Home {
   readonly client: KeyturnClient;
   readonly vault: Vault;
   config(): Promise<Config>;
-  worker(): Promise<RunningWorker>;
+  /** @param more e.g. other workflows than those of the build */
+  worker(more?: Pick<WorkerOptions, 'workflowBundle'>): Promise<RunningWorker>;
   state(): Promise<CredentialState>;
   /** Polls the query. Fails with the last state when the deadline passes. */
   until(what: string, holds: (state: CredentialState) => boolean, withinMs?: number): Promise<CredentialState>;
@@ -142,10 +143,11 @@ export async function homeOf(
     vault,
     config: () => loadConfig(configFile),
     state,
-    async worker() {
+    async worker(more = {}) {
       quietRuntime();
       const current = await loadConfig(configFile);
-      const running = await startWorker({ config: current, target: temporalTarget(current, { ignoreAmbient: true }) });
+      const target = temporalTarget(current, { ignoreAmbient: true });
+      const running = await startWorker({ config: current, target, ...more });
       onTestFinished(() => running.stop());
       return running;
     },

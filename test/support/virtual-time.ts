@@ -36,6 +36,10 @@ export interface Execution {
   readonly failure: Error | undefined;
   /** Search attribute and detail writes of all runs: each is an event in a real history. */
   readonly upserts: number;
+  /** The most events that one of its runs has had. */
+  readonly mostEvents: number;
+  /** What each continue-as-new has handed to the next run, bytes. */
+  readonly carriedBytes: readonly number[];
 }
 
 interface Run extends Execution {
@@ -44,6 +48,8 @@ interface Run extends Execution {
   result: unknown;
   failure: Error | undefined;
   upserts: number;
+  mostEvents: number;
+  readonly carriedBytes: number[];
   readonly type: string;
   workflow: Workflow;
   runId: string;
@@ -109,6 +115,13 @@ export class VirtualTemporal {
 
   /** @throws ApplicationFailure of the validator */
   async update(workflowId: string, name: string, ...args: unknown[]): Promise<unknown> {
+    const answer = this.postUpdate(workflowId, name, ...args);
+    await this.settle();
+    return answer;
+  }
+
+  /** From an activity, as `post`. */
+  postUpdate(workflowId: string, name: string, ...args: unknown[]): Promise<unknown> {
     const run = this.#open(workflowId);
     const id = `update-${(this.#ids += 1)}`;
     const answer = new Promise((resolve, reject) => run.updates.set(id, { resolve, reject }));
@@ -116,7 +129,6 @@ export class VirtualTemporal {
     this.#push(workflowId, {
       doUpdate: { id, protocolInstanceId: id, name, input: payloads(args), runValidator: true },
     });
-    await this.settle();
     return answer;
   }
 
@@ -212,7 +224,7 @@ export class VirtualTemporal {
     const fresh = { workflow, runId, events: 3, jobs: [job, ...(earlier?.jobs ?? [])], closed: null };
     const run: Run = earlier
       ? Object.assign(earlier, fresh, { runs: earlier.runs + 1 })
-      : { ...fresh, workflowId, type, runs: 1, result: undefined, failure: undefined, upserts: 0, updates: new Map() };
+      : { ...fresh, ...untouched(), workflowId, type, updates: new Map() };
     this.#runs.set(workflowId, run);
     return run;
   }
@@ -235,6 +247,7 @@ export class VirtualTemporal {
 
   async #obey(run: Run, c: Command): Promise<void> {
     run.events += 1;
+    run.mostEvents = Math.max(run.mostEvents, run.events);
     const own = (seq: unknown): string => `${run.runId}/${String(seq)}`;
     if (c.startTimer) {
       const { seq = 0, startToFireTimeout } = c.startTimer;
@@ -258,7 +271,9 @@ export class VirtualTemporal {
     else if (c.continueAsNewWorkflowExecution) {
       this.#timers = this.#timers.filter((t) => !t.key.startsWith(`${run.runId}/`));
       await run.workflow.dispose();
-      await this.#begin(run.type, run.workflowId, (c.continueAsNewWorkflowExecution.arguments ?? []) as Payload[], run);
+      const carried = (c.continueAsNewWorkflowExecution.arguments ?? []) as Payload[];
+      run.carriedBytes.push(carried.reduce((bytes, { data }) => bytes + (data?.length ?? 0), 0));
+      await this.#begin(run.type, run.workflowId, carried, run);
     } else throw new Error(`a command that is not known here: ${Object.keys(c).join()}`);
   }
 
@@ -307,6 +322,10 @@ export class VirtualTemporal {
     if (rejected) waiting?.reject(failureOf(rejected));
     if (completed) waiting?.resolve(value(completed));
   }
+}
+
+function untouched(): Pick<Run, 'runs' | 'result' | 'failure' | 'upserts' | 'mostEvents' | 'carriedBytes'> {
+  return { runs: 1, result: undefined, failure: undefined, upserts: 0, mostEvents: 0, carriedBytes: [] };
 }
 
 function failureOf(failure: Parameters<typeof defaultFailureConverter.failureToError>[0] | null | undefined): Error {

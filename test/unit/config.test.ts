@@ -74,7 +74,7 @@ describe('a valid file', () => {
       webhookListen: null,
       auth: { kind: 'none' },
     });
-    expect(config.worker).toEqual({ listen: null, egress: 'default' });
+    expect(config.worker).toEqual({ listen: null, egress: 'default', deployment: null });
     expect(config.lockout).toEqual({ limit: 4 });
     const credential = only(file());
     expect(credential.policy).toEqual({
