@@ -28,7 +28,7 @@ export interface HomeOptions {
   readonly top?: Record<string, unknown>;
   readonly temporal?: { readonly address: string; readonly namespace: string };
   /** The test context's own, for tests that run concurrently. */
-  readonly onTestFinished?: typeof onThisTestFinished;
+  readonly onTestFinished?: (cleanup: () => void | Promise<void>) => void;
 }
 
 export interface InstallationOptions extends HomeOptions {

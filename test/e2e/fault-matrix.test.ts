@@ -1,0 +1,28 @@
+/** The fixed part of the fault matrix, and that the matrix is complete. The whole of it: `npm run faults`. */
+import { expect, it } from 'vitest';
+import { pooled } from '../faults/pool.js';
+import { record } from '../faults/record.js';
+import { failureOf } from '../faults/report.js';
+import { runCell } from '../faults/run-cell.js';
+import { subset } from '../faults/subset.js';
+import { recorded, strategies } from '../faults/surface.js';
+import { quietRuntime } from '../support/quiet-runtime.js';
+
+quietRuntime();
+
+/** They mostly wait. */
+const AT_ONCE = 16;
+const WITHIN_MS = 180_000;
+
+it.concurrent.for(strategies)('the matrix has every call and every store operation of %s', async (strategy) => {
+  const { clean, recovery } = recorded[strategy];
+  expect(await record(strategy, 'clean')).toEqual(clean);
+  const recovering = await record(strategy, 'recovery');
+  expect(recovering.calls).toMatchObject(recovery.calls);
+  expect(recovering.operations).toMatchObject(recovery.operations);
+});
+
+it.concurrent('no fault of the fixed part breaks an invariant', { timeout: WITHIN_MS }, async () => {
+  const results = await pooled(subset(), AT_ONCE, runCell);
+  expect(results.flatMap(failureOf).join('\n')).toBe('');
+});

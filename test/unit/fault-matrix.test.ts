@@ -1,0 +1,29 @@
+/** The fault matrix is what it says: a whole product, of which every part has a name and is reached. */
+import { expect, it } from 'vitest';
+import { allCells, circumstances, faultNames, pairCells, targetsOf } from '../faults/cells.js';
+import { subset } from '../faults/subset.js';
+import { strategies } from '../faults/surface.js';
+
+it('has one cell for each target, fault and circumstance, each with an id of its own', () => {
+  const targets = strategies.flatMap((strategy) => targetsOf(strategy)).length;
+  const cells = allCells();
+  expect(cells).toHaveLength(targets * faultNames.length * circumstances.length);
+  const ids = [...cells, ...pairCells()].map(({ id }) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+it('leaves out no call and no circumstance, and no fault of a call but where an answer has no such body', () => {
+  const left = allCells().filter(({ target, notApplicable }) => target.kind === 'call' && notApplicable !== null);
+  expect(new Set(left.map(({ notApplicable }) => notApplicable))).toEqual(
+    new Set(['a 204 has no body', 'a token names no consumer']),
+  );
+});
+
+it.each(strategies)('%s: the fixed part has every call, every fault and every circumstance', (strategy) => {
+  const cells = subset().filter((cell) => cell.strategy === strategy);
+  const calls = targetsOf(strategy).filter(({ kind }) => kind === 'call');
+  const named = (targets: readonly unknown[]): ReadonlySet<string> => new Set(targets.map((t) => JSON.stringify(t)));
+  expect(named(cells.map(({ target }) => target).filter(({ kind }) => kind === 'call'))).toEqual(named(calls));
+  expect(new Set(cells.map(({ fault }) => fault))).toEqual(new Set(faultNames));
+  expect(new Set(cells.map(({ circumstance }) => circumstance))).toEqual(new Set(circumstances));
+});
