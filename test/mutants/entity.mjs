@@ -110,7 +110,8 @@ export const entity = [
     file: 'src/workflows/steps.ts',
     edits: [
       {
-        from: `        if (step === 'rotate') this.patch({ recovering: true });`,
+        from: `        await this.park(attempts, retryAfterMs);
+        if (code !== 'KT-CONFLICT') return;`,
         to: `        if (code !== 'KT-CONFLICT') throw new RotationStopped('failed', code, message);`,
       },
     ],
