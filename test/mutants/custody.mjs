@@ -250,6 +250,6 @@ export const custody = [
     does: 'calls are made without asking the budget',
     file: 'src/providers/guard.ts',
     edits: [{ from: 'if (fingerprint !== null) await guard.lockout.admit(scope, fingerprint, operationId);', to: '' }],
-    tests: ['test/conformance/mambu-rotation.test.ts'],
+    tests: ['test/unit/steps.test.ts'],
   },
 ];

@@ -27,6 +27,20 @@ export const entity = [
     tests: ['test/unit/domain/transitions.test.ts'],
   },
   {
+    name: 'held-up-plan-begins',
+    guarantee: 14,
+    does: 'a plan that was held up until another run has served its request begins a rotation',
+    file: 'src/domain/transitions.ts',
+    edits: [
+      {
+        from: 'if (after !== undefined && (record.history[0]?.operationId ?? null) !== after)',
+        to: 'if (after !== undefined && after === record.operation)',
+      },
+    ],
+    tests: ['test/model/regressions.test.ts'],
+    only: 'a plan that was held up',
+  },
+  {
     name: 'waiting-request-not-kept',
     guarantee: 14,
     does: 'a request that waits for the rotation in hand is known to nobody but the workflow',
@@ -96,7 +110,8 @@ export const entity = [
     file: 'src/workflows/steps.ts',
     edits: [
       {
-        from: `        if (step === 'rotate') this.patch({ recovering: true });`,
+        from: `        await this.park(attempts, retryAfterMs);
+        if (code !== 'KT-CONFLICT') return;`,
         to: `        if (code !== 'KT-CONFLICT') throw new RotationStopped('failed', code, message);`,
       },
     ],

@@ -97,7 +97,7 @@ async function judged({ name, guarantee, file, edits, tests, only }) {
 }
 
 /**
- * Tests that fail, by their names; with a pattern the first of them is enough. `broken`: why there is nothing to go by.
+ * Tests that fail, by their names; of a single file the first is enough. `broken`: why there is nothing to go by.
  * The build that some tests need is made by their global set-up.
  */
 async function tested(files, pattern) {
@@ -119,7 +119,7 @@ async function tested(files, pattern) {
   );
   if (unloaded !== undefined) return { failed, broken: `cannot be loaded: ${unloaded.message}` };
   if (!all.some(({ status }) => status === 'passed' || status === 'failed'))
-    return { failed, broken: 'no test has run' };
+    return { failed, broken: `no test has run: ${lastLines(output)}` };
   return { failed, broken: null };
 }
 

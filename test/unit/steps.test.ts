@@ -8,6 +8,7 @@ import { minute, openSteps, second, type StepsBench } from '../support/steps.js'
 
 const creates = ({ requests }: StepsBench): number => requests.filter((asked) => asked === 'POST /tokens').length;
 const ends = ({ requests }: StepsBench): readonly string[] => requests.filter((asked) => asked.startsWith('DELETE '));
+const settings = { baseUrl: 'https://tiny.example', account: 'acme' };
 const outage = { status: 503, headers: {}, text: '{}' };
 
 describe('a write at the provider', () => {
@@ -172,6 +173,18 @@ test('a debt that names a living key is dropped without a call', async () => {
   await bench.run('settleDebt', { keyId: 'old' });
   expect(ends(bench)).toEqual([]);
   expect((await bench.opened()).record.debts).toEqual([]);
+});
+
+test('a key that is refused is not called with beyond the budget, however often a step is run', async () => {
+  const bench = await openSteps({ capability: () => ({ ...tiny.capability(settings), strikeLimit: 10 }) });
+  await bench.rotateUntil('rotate');
+  bench.instead.set('GET /whoami', { status: 401, headers: {}, text: '{}' });
+  for (let run = 0; run < 9; run++) await bench.run('verify', { hurry: false }).catch(() => undefined);
+  const { limit } = (await bench.run('load')).view?.lockout ?? {};
+  const calls = bench.requests.filter((asked) => asked === 'GET /whoami').length;
+  expect(limit).toBe(4);
+  expect(calls).toBeGreaterThan(0);
+  expect(calls).toBeLessThanOrEqual(4);
 });
 
 test.each([
