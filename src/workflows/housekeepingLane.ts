@@ -19,9 +19,14 @@ export async function housekeepingLane(entity: Entity): Promise<void> {
   let notBeforeMs = 0;
   while (!entity.stopping() || (lane.closing && lane.notes.length > 0 && failures === 0)) {
     const next = nextJob(entity);
-    const dueMs = Math.max(next?.dueMs ?? Number.POSITIVE_INFINITY, notBeforeMs);
+    if (notBeforeMs > Date.now()) {
+      // With a timer of its own: whatever is due by then may have come up, or come back, meanwhile.
+      await entity.wait(() => entity.stopping(), notBeforeMs, next?.what ?? 'next attempt');
+      continue;
+    }
+    const dueMs = next?.dueMs ?? Number.POSITIVE_INFINITY;
     if (dueMs > Date.now()) {
-      const changed = (): boolean => nextJob(entity)?.dueMs !== next?.dueMs && notBeforeMs <= Date.now();
+      const changed = (): boolean => nextJob(entity)?.dueMs !== next?.dueMs;
       await entity.wait(() => entity.stopping() || changed(), dueMs, next?.what ?? 'nothing');
       continue;
     }
