@@ -20,9 +20,14 @@ export async function housekeepingLane(entity: Entity): Promise<void> {
   const leavesNotes = (): boolean => lane.notes.length === 0 || lane.view === null || failures > 0;
   while (!entity.stopping() || (lane.closing && !leavesNotes())) {
     const next = nextJob(entity);
-    const dueMs = Math.max(next?.dueMs ?? Number.POSITIVE_INFINITY, notBeforeMs);
+    if (notBeforeMs > Date.now()) {
+      // With a timer of its own: whatever is due by then may have come up, or come back, meanwhile.
+      await entity.wait(() => entity.stopping(), notBeforeMs, next?.what ?? 'next attempt');
+      continue;
+    }
+    const dueMs = next?.dueMs ?? Number.POSITIVE_INFINITY;
     if (dueMs > Date.now()) {
-      const changed = (): boolean => nextJob(entity)?.dueMs !== next?.dueMs && notBeforeMs <= Date.now();
+      const changed = (): boolean => nextJob(entity)?.dueMs !== next?.dueMs;
       await entity.wait(() => entity.stopping() || changed(), dueMs, next?.what ?? 'nothing');
       continue;
     }

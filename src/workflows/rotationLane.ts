@@ -65,7 +65,7 @@ function retryMs({ lane }: Entity): number {
 
 function hasWork(entity: Entity): boolean {
   const { lane } = entity;
-  return lane.reload || lane.rollback !== null || hasRequest(entity);
+  return lane.reload || lane.trouble !== null || lane.rollback !== null || hasRequest(entity);
 }
 
 /** The own timer ahead of the key's end; one request per version, and after a failure the retry. */

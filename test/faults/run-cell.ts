@@ -25,8 +25,8 @@ export interface CellResult extends Judgement {
 /** How long the store stays away, and how few events a run may have that is to continue as new again and again. */
 const STORE_DOWN_MS = 2_500;
 const MAX_EVENTS = 30;
-const HIT_WITHIN_MS = 60_000;
-const REST_WITHIN_MS = 120_000;
+const HIT_WITHIN_MS = 180_000;
+const REST_WITHIN_MS = 300_000;
 /** What is due later than this does not belong to the rotation: only the provider's own grace is so long. */
 const HORIZON_MS = 300_000;
 
@@ -59,6 +59,7 @@ interface Server {
 class Run {
   readonly #accepted: string[] = [];
   #child: ChildWorker | null = null;
+  #mended = false;
 
   constructor(
     private readonly cell: Cell,
@@ -77,14 +78,14 @@ class Run {
     this.arm(scene);
     if (cell.circumstance === 'continued') await this.startShortRuns(scene);
     await this.struck(scene, server);
-    const first = await atRest(scene, this.#accepted, REST_WITHIN_MS);
+    const first = await this.rest(scene);
     if (this.#child && cell.circumstance === 'frozen') await this.#child.wake();
     const before = await judge(scene, first, this.#accepted);
     scene.simulator.faults.clear();
-    const outcome = first.lastRotation?.outcome ?? 'none';
+    const outcome = `${first.lastRotation?.outcome ?? 'none'}${this.#mended ? ', with an operator' : ''}`;
     if (before.violations.length > 0) return { judgement: before, outcome };
     if (hasAttention(first, 'KT-CAPABILITY-LOST')) return { judgement: before, outcome: 'capability-lost' };
-    if (first.status === 'needs-operator') await this.mend(scene);
+    if (first.status === 'needs-operator' && !this.#mended) await this.mend(scene);
     const last = await this.oneMore(scene);
     const judgement = await judge(scene, last, this.#accepted);
     const rotated = last.lastRotation?.requestId === 'last' && last.lastRotation.outcome.startsWith('rotated');
@@ -176,8 +177,17 @@ class Run {
     });
   }
 
-  /** What the attention asks the operator to do about a credential that was refused once. */
+  /** A key that the provider has refused once is not used again before an operator says so; he has to be told. */
+  private async rest(scene: Scene): Promise<CredentialState> {
+    return atRest(scene, this.#accepted, REST_WITHIN_MS, async (record) => {
+      if (this.#mended || !isBlocked(record)) return;
+      const { attention } = await scene.state();
+      if (attention.length > 0) await this.mend(scene);
+    });
+  }
+
   private async mend(scene: Scene): Promise<void> {
+    this.#mended = true;
     const config = await scene.config();
     const baseUrl = config.credentials.get(scene.credentialId)?.baseUrl ?? '';
     await scene.vault.lockout.reset({ baseUrl, egress: config.worker.egress }, 'the matrix refused it');
@@ -185,15 +195,28 @@ class Run {
 
   private async oneMore(scene: Scene): Promise<CredentialState> {
     await this.ask(scene, 'last');
-    return atRest(scene, this.#accepted, REST_WITHIN_MS);
+    return this.rest(scene);
   }
 }
 
+const blockedCodes: ReadonlySet<string> = new Set(['KT-LOCKOUT-BUDGET', 'KT-CREDENTIAL-REFUSED']);
+
+function isBlocked({ versions, debts }: CredentialRecord): boolean {
+  const errors = [...versions.map((v) => v.retirement?.lastError), ...debts.map((debt) => debt.lastError)];
+  return errors.some((error) => error !== null && error !== undefined && blockedCodes.has(error.code));
+}
+
 /** Every accepted request has come to its end, and nothing is left that is due soon. The store is asked first: a query costs Temporal more. */
-export async function atRest(scene: Scene, accepted: readonly string[], withinMs: number): Promise<CredentialState> {
+export async function atRest(
+  scene: Scene,
+  accepted: readonly string[],
+  withinMs: number,
+  meanwhile: (record: CredentialRecord) => Promise<void> = () => Promise.resolve(),
+): Promise<CredentialState> {
   const deadlineMs = Date.now() + withinMs;
   while (Date.now() < deadlineMs) {
     const record = (await scene.vault.custody.read(scene.credentialId))?.record;
+    if (record) await meanwhile(record);
     if (record && isAtRest(record, accepted)) {
       const state = await scene.state().catch(() => null);
       if (state && state.rotation === null && state.pendingRequests === 0) return state;

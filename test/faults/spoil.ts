@@ -44,7 +44,7 @@ export function simulatorFault(strategy: Strategy, fault: FaultName, call: Call)
     case 'garbage':
       return { match, action: 'garbage' };
     case 'slow':
-      return { match, action: 'delay', when: 'after', ms: HTTP_TIMEOUT_MS * 1.6 };
+      return { match, action: 'delay', when: 'after', ms: HTTP_TIMEOUT_MS * 1.4 };
     case 'another':
       return { match, action: 'answer-for-another', fields: [...namesOfAKey] };
     default:

@@ -1,29 +1,44 @@
-/** The fixed part of the matrix that runs with every `npm test`: for each strategy every call, every fault and every circumstance at least once. */
+/** The fixed part of the matrix that runs with every `npm test`: every call once, every fault of a call, and with each strategy every circumstance. */
 import { allCells, circumstances, faultNames, type Cell, type FaultName } from './cells.js';
-import { strategies, type Strategy } from './surface.js';
+import { strategies } from './surface.js';
 
-/** Faults on writes of the record, for each strategy, besides one cell for each fault on a call. */
-const storeFaults: readonly FaultName[] = ['refused', 'lost', 'slow', 'conflict'];
+/** On writes of the record, one after the other. */
+const storeFaults: readonly FaultName[] = ['lost', 'conflict', 'refused', 'slow'];
+const storeCellsEach = 2;
 
+/** Always the same. */
 export function subset(): readonly Cell[] {
   const applicable = allCells().filter(({ notApplicable }) => notApplicable === null);
-  return strategies.flatMap((strategy, index) => subsetOf(strategy, index, applicable));
+  const chosen: Cell[] = [];
+  let calls = 0;
+  for (const [s, strategy] of strategies.entries()) {
+    const own = applicable.filter((cell) => cell.strategy === strategy);
+    const of = (kind: Cell['target']['kind'], part: string): readonly Cell['target'][] => [
+      ...new Set(own.map(({ target }) => target).filter((t) => t.kind === kind && JSON.stringify(t).includes(part))),
+    ];
+    for (const [n, target] of of('call', '').entries()) {
+      const from = own.filter((cell) => cell.target === target && cell.circumstance === turn(circumstances, n));
+      const faults = faultNames.map((_, more) => turn(faultNames, calls + more));
+      chosen.push(...first(from, faults));
+      calls += 1;
+    }
+    const writes = of('store', '.write-credential');
+    for (let n = 0; n < storeCellsEach; n += 1) {
+      const target = turn(writes, s + 3 * n);
+      const from = own.filter((cell) => cell.target === target && cell.circumstance === turn(circumstances, s + 4 * n));
+      chosen.push(...first(from, [turn(storeFaults, s + n)]));
+    }
+  }
+  return chosen;
 }
 
-/** The same cells each time: of those that fit, the one whose target was used least so far. */
-function subsetOf(strategy: Strategy, index: number, applicable: readonly Cell[]): readonly Cell[] {
-  const own = applicable.filter((cell) => cell.strategy === strategy);
-  const calls = own.filter(({ target }) => target.kind === 'call');
-  const writes = own.filter(({ target }) => target.kind === 'store' && target.operation.includes('.write-credential'));
-  const chosen: Cell[] = [];
-  const choose = (from: readonly Cell[], fault: FaultName): void => {
-    const circumstance = circumstances[(chosen.length + index) % circumstances.length];
-    const fitting = from.filter((cell) => cell.fault === fault && cell.circumstance === circumstance);
-    const uses = (cell: Cell): number => chosen.filter(({ target }) => target === cell.target).length;
-    const [best] = fitting.toSorted((a, b) => uses(a) - uses(b));
-    if (best) chosen.push(best);
-  };
-  for (const fault of faultNames) choose(calls, fault);
-  for (const fault of storeFaults) choose(writes, fault);
-  return chosen;
+function turn<T>(list: readonly T[], n: number): T {
+  const one = list[n % list.length];
+  if (one === undefined) throw new Error('the list is empty');
+  return one;
+}
+
+/** The cell of the first of these faults that there is one of. */
+function first(cells: readonly Cell[], faults: readonly FaultName[]): readonly Cell[] {
+  return faults.flatMap((fault) => cells.filter((cell) => cell.fault === fault)).slice(0, 1);
 }

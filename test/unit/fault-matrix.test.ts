@@ -19,11 +19,15 @@ it('leaves out no call and no circumstance, and no fault of a call but where an 
   );
 });
 
-it.each(strategies)('%s: the fixed part has every call, every fault and every circumstance', (strategy) => {
+it.each(strategies)('%s: the fixed part has every call and every circumstance', (strategy) => {
   const cells = subset().filter((cell) => cell.strategy === strategy);
   const calls = targetsOf(strategy).filter(({ kind }) => kind === 'call');
   const named = (targets: readonly unknown[]): ReadonlySet<string> => new Set(targets.map((t) => JSON.stringify(t)));
   expect(named(cells.map(({ target }) => target).filter(({ kind }) => kind === 'call'))).toEqual(named(calls));
-  expect(new Set(cells.map(({ fault }) => fault))).toEqual(new Set(faultNames));
   expect(new Set(cells.map(({ circumstance }) => circumstance))).toEqual(new Set(circumstances));
+});
+
+it('the fixed part has every fault at least twice', () => {
+  const faults = subset().map(({ fault }) => fault);
+  expect(faultNames.filter((name) => faults.filter((fault) => fault === name).length < 2)).toEqual([]);
 });

@@ -61,6 +61,33 @@ describe('expiry', () => {
   });
 });
 
+describe('trouble with the store as an old key is to die', () => {
+  it('is over as soon as the store is well again, with nobody asking, and the old key dies', async () => {
+    const e = await virtualEntity({ policy: { graceMs: hour, refreshWithinMs: 0 } });
+    await e.request('r-1');
+    e.fake.fail('retire', { kind: 'trouble', code: 'KT-STORE-CORRUPT', message: 'an object does not read' });
+    await e.temporal.advance(hour + second);
+    expect(e.fake.count('retire')).toBeGreaterThan(0);
+    e.fake.mend();
+    await e.temporal.advance(5 * minute);
+    expect(versions(e)).toEqual([2]);
+    expect(await e.state()).toMatchObject({ status: 'idle', attention: [] });
+  });
+
+  it('is tried again while it lasts, at least once a minute, and said', async () => {
+    const e = await virtualEntity({ policy: { graceMs: hour, refreshWithinMs: 0 } });
+    await e.request('r-1');
+    const corrupt = { kind: 'trouble', code: 'KT-STORE-CORRUPT', message: 'an object does not read' } as const;
+    e.fake.fail('retire', corrupt);
+    e.fake.fail('load', corrupt);
+    await e.temporal.advance(2 * hour);
+    expect(await e.state()).toMatchObject({ status: 'needs-operator', attention: [{ code: 'KT-STORE-CORRUPT' }] });
+    e.fake.mend();
+    await e.temporal.advance(minute);
+    expect(versions(e)).toEqual([2]);
+  });
+});
+
 describe('an outage', () => {
   it('parks the rotation, visibly, tries at least once a minute, and heals by itself after three hours', async () => {
     const e = await virtualEntity();
