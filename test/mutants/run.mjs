@@ -153,4 +153,6 @@ function stop() {
   }
 }
 
-const lastLines = (output) => output.trim().split('\n').slice(-8).join('\n');
+function lastLines(output) {
+  return output.trim().split('\n').slice(-8).join('\n');
+}
