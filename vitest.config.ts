@@ -29,11 +29,22 @@ const explorer =
         },
       ];
 
+/** Minutes of faults, floods, disks and upgrades: `npm run test:long`, beside `npm test`. */
+const long =
+  process.env['KEYTURN_TEST_LONG'] === undefined
+    ? []
+    : [
+        {
+          extends: true as const,
+          test: { name: 'long', include: ['test/long/**/*.test.ts'], globalSetup, testTimeout: 120_000 },
+        },
+      ];
+
 export default defineConfig({
   resolve: { alias },
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     passWithNoTests: false,
     reporters: ['./test/support/summary-reporter.ts'],
     projects: [
@@ -45,6 +56,7 @@ export default defineConfig({
         test: { name: 'model', include: ['test/model/**/*.test.ts'], testTimeout: 60_000 },
       },
       ...explorer,
+      ...long,
       {
         extends: true,
         test: { name: 'workflow', include: ['test/workflow/**/*.test.ts'], globalSetup, testTimeout: 30_000 },

@@ -10,6 +10,9 @@ import { parseArgs } from 'node:util';
 import { mutants } from './mutants.mjs';
 import { mutated, problemsOf } from './texts.mjs';
 
+// Some are shown by the long tests only.
+process.env['KEYTURN_TEST_LONG'] = '1';
+
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** A mutant may well hang. */
 const TIMEOUT_MS = 600_000;
