@@ -40,15 +40,25 @@ const long =
         },
       ];
 
+/** Tests that put others in the place of modules, or set up the process: all others share what a process of vitest has loaded. */
+const alone = {
+  unit: ['test/unit/{file-store,key-file}-faults.test.ts'],
+  e2e: ['test/e2e/{secrets,apigee-secrets,arazzo-secrets,acknowledgements,temporal-server}.test.ts'],
+};
+const unit = { testTimeout: 10_000 };
+const e2e = { globalSetup, testTimeout: 60_000, hookTimeout: 60_000 };
+
 export default defineConfig({
   resolve: { alias },
   test: {
     pool: 'forks',
     maxWorkers: 3,
+    isolate: false,
     passWithNoTests: false,
     reporters: ['./test/support/summary-reporter.ts'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000 } },
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: alone.unit, ...unit } },
+      { extends: true, test: { name: 'unit-alone', include: alone.unit, isolate: true, ...unit } },
       { extends: true, test: { name: 'conformance', include: ['test/conformance/**/*.test.ts'] } },
       {
         extends: true,
@@ -65,16 +75,8 @@ export default defineConfig({
         extends: true,
         test: { name: 'replay', include: ['test/replay/**/*.test.ts'], globalSetup, testTimeout: 60_000 },
       },
-      {
-        extends: true,
-        test: {
-          name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
-          globalSetup,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
+      { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], exclude: alone.e2e, ...e2e } },
+      { extends: true, test: { name: 'e2e-alone', include: alone.e2e, isolate: true, ...e2e } },
     ],
   },
 });

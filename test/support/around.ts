@@ -17,6 +17,7 @@ import { sendWebhook, type DeliveryReport, type WebhookOptions } from '../../src
 import { createLogger } from '../../src/telemetry/log.js';
 import { createServerMetrics } from '../../src/telemetry/metrics.js';
 import type { Home, Installation } from './installation.js';
+import { pause } from './pause.js';
 
 type Tree = { [key: string]: Tree };
 
@@ -111,11 +112,11 @@ export async function eventually<T>(
   look: () => Promise<T | null | undefined | false> | T | null | undefined | false,
   withinMs = 20_000,
 ): Promise<T> {
-  const deadline = Date.now() + withinMs;
+  const since = Date.now();
   for (;;) {
     const found = await look();
     if (found !== null && found !== undefined && found !== false) return found;
-    if (Date.now() > deadline) throw new Error(`not reached within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    if (Date.now() > since + withinMs) throw new Error(`not reached within ${withinMs} ms: ${what}`);
+    await pause(since);
   }
 }

@@ -19,6 +19,7 @@ import {
 } from '../../src/simulators/mambu/index.js';
 import { temporalTarget } from '../../src/temporal.js';
 import { startWorker, type RunningWorker, type WorkerOptions } from '../../src/worker.js';
+import { pause } from './pause.js';
 import { quietRuntime } from './quiet-runtime.js';
 import { sharedServer } from './temporal.js';
 
@@ -152,12 +153,12 @@ export async function homeOf(
       return running;
     },
     async until(what, holds, withinMs = 20_000) {
-      const deadline = Date.now() + withinMs;
+      const since = Date.now();
       let last: CredentialState | undefined;
-      while (Date.now() < deadline) {
+      while (Date.now() < since + withinMs) {
         last = await state().catch(() => last);
         if (last && holds(last)) return last;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await pause(since);
       }
       throw new Error(`not reached within ${withinMs} ms: ${what}\n${JSON.stringify(last, null, 2)}`);
     },
