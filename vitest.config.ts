@@ -29,7 +29,7 @@ const explorer =
         },
       ];
 
-/** Minutes of faults, floods, disks and upgrades: `npm run test:long`, beside `npm test`. */
+/** Minutes of outages, floods, disks and upgrades: `npm run test:long`, beside `npm test`. */
 const long =
   process.env['KEYTURN_TEST_LONG'] === undefined
     ? []

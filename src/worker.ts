@@ -23,6 +23,8 @@ export interface WorkerOptions {
   readonly vault?: Vault;
   /** Default: that of the build. */
   readonly workflowBundle?: WorkflowBundleOption;
+  /** Workflows run in the caller's own thread, without a limit on their time: for processes with very many workers. Default: false. */
+  readonly debugMode?: boolean;
   /** Told when a changed configuration cannot be used; secret-free. */
   readonly onConfigError?: (error: unknown) => void;
 }
@@ -68,6 +70,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     namespace: target.namespace,
     taskQueue: config.temporal.taskQueue,
     workflowBundle: options.workflowBundle ?? workflowBundle(),
+    debugMode: options.debugMode ?? false,
     activities: createActivities(deps),
     // Held by the server, for all workers of the task queue together.
     ...(perSecond === null ? {} : { maxTaskQueueActivitiesPerSecond: perSecond }),

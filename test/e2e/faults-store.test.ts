@@ -20,7 +20,12 @@ async function withOutage(
   const config = await i.config();
   const vault = await openFlakyVault(config, isOut(i));
   options.onTestFinished(() => vault.close());
-  const running = await startWorker({ config, target: temporalTarget(config, { ignoreAmbient: true }), vault });
+  const running = await startWorker({
+    config,
+    target: temporalTarget(config, { ignoreAmbient: true }),
+    vault,
+    debugMode: true,
+  });
   options.onTestFinished(() => running.stop());
   return i;
 }

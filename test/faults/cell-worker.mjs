@@ -30,6 +30,7 @@ export async function startCellWorker({ configFile, address, trigger, gate }, on
   const running = await startWorker({
     config,
     target,
+    debugMode: true,
     vault: {
       ...vault,
       store,

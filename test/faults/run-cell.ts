@@ -86,9 +86,15 @@ class Run {
     if (before.violations.length > 0) return { judgement: before, outcome };
     if (hasAttention(first, 'KT-CAPABILITY-LOST')) return { judgement: before, outcome: 'capability-lost' };
     if (first.status === 'needs-operator' && !this.#mended) await this.mend(scene);
-    const last = await this.oneMore(scene);
+    let last = await this.oneMore(scene, 'last');
+    // The refusal of a call by a process that nobody hears any more is told to the next who would use that key.
+    if (last.lastRotation?.error?.code === 'KT-LOCKOUT-BUDGET' && !this.#mended) {
+      await this.mend(scene);
+      last = await this.oneMore(scene, 'after the reset');
+    }
     const judgement = await judge(scene, last, this.#accepted);
-    const rotated = last.lastRotation?.requestId === 'last' && last.lastRotation.outcome.startsWith('rotated');
+    const rotated =
+      last.lastRotation?.requestId === this.#accepted.at(-1) && last.lastRotation?.outcome.startsWith('rotated');
     const unable = `able to rotate: the next rotation ended as ${last.lastRotation?.outcome}, ${last.lastRotation?.error?.code}`;
     return {
       judgement: rotated ? judgement : { ...judgement, violations: [...judgement.violations, unable] },
@@ -193,8 +199,8 @@ class Run {
     await scene.vault.lockout.reset({ baseUrl, egress: config.worker.egress }, 'the matrix refused it');
   }
 
-  private async oneMore(scene: Scene): Promise<CredentialState> {
-    await this.ask(scene, 'last');
+  private async oneMore(scene: Scene, requestId: string): Promise<CredentialState> {
+    await this.ask(scene, requestId);
     return this.rest(scene);
   }
 }

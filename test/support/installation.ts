@@ -148,7 +148,7 @@ export async function homeOf(
       quietRuntime();
       const current = await loadConfig(configFile);
       const target = temporalTarget(current, { ignoreAmbient: true });
-      const running = await startWorker({ config: current, target, ...more });
+      const running = await startWorker({ config: current, target, debugMode: true, ...more });
       onTestFinished(() => running.stop());
       return running;
     },
