@@ -1,12 +1,4 @@
-import { activityInfo, getClient } from '@temporalio/activity';
-import {
-  TASK_QUEUE,
-  credentialWorkflowId,
-  signalNames,
-  workflowNames,
-  type KeysCompared,
-  type ReconciledCredential,
-} from '../contract.js';
+import type { ReconciledCredential } from '../contract.js';
 import { provenOnly } from '../custody/proven-only.js';
 import { driftOf } from '../domain/drift.js';
 import { KeyturnError } from '../domain/errors.js';
@@ -18,6 +10,7 @@ import { hasSameKeys } from '../domain/repair.js';
 import { look } from '../providers/look.js';
 import { Engine, type Working } from './engine.js';
 import { describe } from './failures.js';
+import { tellEntity } from './tellEntity.js';
 
 /**
  * The daily dry run of `keyturn reconcile`: what the provider lists against the record, with a key that was accepted before, so that it
@@ -41,7 +34,8 @@ export async function compareKeys(
   const drift = typeof findings === 'string' ? null : driftOf(findings, nowMs);
   const after = await engine.deps.custody.read(credentialId);
   if (!after || !hasSameKeys(record, after.record)) return none(credentialId, 'the keys have changed meanwhile');
-  await tell(credentialId, { installationId: record.installationId, recordSeq: after.record.seq, drift });
+  const { installationId } = record;
+  await tellEntity(credentialId, 'keysCompared', { installationId, recordSeq: after.record.seq, drift });
   if (drift) return { credentialId, checkedAt: iso(nowMs), notComparedBecause: null, findings: drift.findings };
   return none(
     credentialId,
@@ -75,16 +69,4 @@ async function compared(engine: Engine, w: Working): Promise<readonly Finding[] 
     if (kind === 'failed') return message;
     throw error;
   }
-}
-
-async function tell(credentialId: string, compared: KeysCompared): Promise<void> {
-  await getClient().workflow.signalWithStart(workflowNames.credential, {
-    workflowId: credentialWorkflowId(credentialId),
-    taskQueue: activityInfo().taskQueue ?? TASK_QUEUE,
-    args: [{ credentialId }],
-    staticSummary: `credential ${credentialId}`,
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    signal: signalNames.keysCompared,
-    signalArgs: [compared],
-  });
 }

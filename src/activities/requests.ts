@@ -1,11 +1,5 @@
-import { activityInfo, getClient } from '@temporalio/activity';
-import {
-  TASK_QUEUE,
-  credentialWorkflowId,
-  signalNames,
-  workflowNames,
-  type RetrievedConfiguration,
-} from '../contract.js';
+import { activityInfo } from '@temporalio/activity';
+import type { RetrievedConfiguration } from '../contract.js';
 import { KeyturnError } from '../domain/errors.js';
 import { repointing } from '../domain/identity.js';
 import { isoOrNull } from '../domain/instant.js';
@@ -14,6 +8,7 @@ import type { RotationRequest } from '../domain/request.js';
 import { Secret } from '../domain/secret.js';
 import type { RequestActivities } from './api.js';
 import type { Engine, Working } from './engine.js';
+import { tellEntity } from './tellEntity.js';
 
 const MAX_ANSWER_BYTES = 64 * 1024;
 
@@ -25,15 +20,7 @@ export async function requestRotation(
   if (!(await engine.deps.config()).credentials.has(credentialId)) {
     throw new KeyturnError('KT-UNKNOWN-CREDENTIAL', `credential ${credentialId} is not in the configuration`);
   }
-  await getClient().workflow.signalWithStart(workflowNames.credential, {
-    workflowId: credentialWorkflowId(credentialId),
-    taskQueue: activityInfo().taskQueue ?? TASK_QUEUE,
-    args: [{ credentialId }],
-    staticSummary: `credential ${credentialId}`,
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    signal: signalNames.requestRotation,
-    signalArgs: [request],
-  });
+  await tellEntity(credentialId, 'requestRotation', request);
 }
 
 async function working(engine: Engine, credentialId: string): Promise<Working> {
