@@ -266,7 +266,7 @@ export class KeyturnClient {
 
   /** Calls under way end first, within their deadline: the SDK's own retries would throw from a timer on a closed connection. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.underWay);
+    while (this.underWay.size > 0) await Promise.allSettled(this.underWay);
     await this.temporal.connection.close();
   }
 

@@ -67,11 +67,11 @@ it.concurrent.for(lost)(
 it.concurrent.for(tenants)(
   'removes the old id only after the provider’s grace, when it may name the lost key: the tenant %s the id',
   async ([, rotationKeepsId], { onTestFinished }) => {
-    const graceMs = 7_000;
+    const graceMs = 12_000;
     const i = await rotating({
       onTestFinished,
       simulator: { tenant: { rotationKeepsId, graceMs } },
-      mambu: { tenantGrace: '7s' },
+      mambu: { tenantGrace: '12s' },
     });
     i.simulator.faults.add(dropped);
     await i.worker();

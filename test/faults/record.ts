@@ -21,10 +21,15 @@ export async function record(strategy: Strategy, path: Path): Promise<Counts> {
     const calls = new Map<string, number>();
     for (const { method, route } of scene.truth().requests)
       calls.set(`${method} ${route}`, (calls.get(`${method} ${route}`) ?? 0) + 1);
-    // What a worker reads before it polls belongs to no rotation.
-    const operations = Object.entries(worker.operations()).filter(([name]) => !name.startsWith('outside.'));
-    return { calls: Object.fromEntries(calls), operations: Object.fromEntries(operations) };
+    return { calls: Object.fromEntries(calls), operations: ofRotation(worker.operations()) };
   } finally {
     await cleanups.run();
   }
+}
+
+/** Without what a worker reads before it polls, which belongs to no rotation, and without whose store it is, which is read anew every few seconds. */
+export function ofRotation(operations: Counts['operations']): Counts['operations'] {
+  return Object.fromEntries(
+    Object.entries(operations).filter(([name]) => !name.startsWith('outside.') && !name.endsWith('.read-installation')),
+  );
 }
