@@ -1,7 +1,6 @@
 /** A worker that is frozen past its time-out, and woken when another one has taken over. Its call and its write have to lose. */
-import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
-import { once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { cuttableLine } from '../support/cuttable-line.js';
 import { expectAllWell, madeIn } from '../support/guarantees.js';
 import { installation, type Installation } from '../support/installation.js';
 import { workerProcess, type Point, type WorkerProcess } from '../support/worker-process.js';
@@ -70,7 +69,7 @@ describe.each(['create-and-delete', 'rotation'] as const)('%s: a worker frozen',
  * connections, and a server that still believed in them would hand it tasks for another minute.
  */
 async function frozenWorker(i: Installation, at: Point): Promise<WorkerProcess & { restore(): void }> {
-  const line = await cuttableLine((await i.config()).temporal.address ?? '');
+  const line = await cuttableLine((await i.config()).temporal.address ?? '', onTestFinished);
   const worker = await workerProcess(i, { at, signal: 'SIGSTOP', address: line.address });
   await i.request('r-1');
   await worker.frozen();
@@ -93,35 +92,4 @@ async function awake(frozen: WorkerProcess & { restore(): void }): Promise<void>
   await frozen.quiet;
   frozen.restore();
   await frozen.ended;
-}
-
-async function cuttableLine(target: string): Promise<{ address: string; cut(): void; restore(): void }> {
-  const [host = '', port = ''] = target.split(':');
-  const open = new Set<Socket>();
-  let isCut = false;
-  const server = createServer((near) => {
-    const far = connect(Number(port), host);
-    for (const socket of [near, far]) {
-      open.add(socket);
-      socket.on('close', () => open.delete(socket)).on('error', () => socket.destroy());
-    }
-    if (isCut) near.destroy();
-    near.pipe(far).pipe(near);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    for (const socket of open) socket.destroy();
-    server.close();
-  });
-  return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    cut() {
-      isCut = true;
-      for (const socket of open) socket.destroy();
-    },
-    restore() {
-      isCut = false;
-    },
-  };
 }

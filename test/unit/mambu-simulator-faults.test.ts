@@ -123,7 +123,7 @@ describe('faults after processing', () => {
 
 describe('delays', () => {
   it('before: a request whose client has given up is still processed when it arrives', async () => {
-    simulator.faults.add({ match: rotation, action: 'delay', ms: 80, when: 'before' });
+    simulator.faults.add({ match: rotation, action: 'delay', ms: 500, when: 'before' });
     const { apiKey, keyId, secretKey } = seedOf(simulator);
     const attempt = fetch(`${simulator.baseUrl}/apikey/rotation`, {
       method: 'POST',

@@ -1,17 +1,11 @@
-import type { ErrorCode } from '../../domain/errors.js';
-import { type FailureClass, ProviderFailure } from '../../domain/failure.js';
+import { ProviderFailure } from '../../domain/failure.js';
 import { retryAfterMs } from '../answers.js';
 import type { ProviderAnswer } from '../provider.js';
+import { undecided, type Verdict } from '../verdict.js';
 import { accountOf } from './account.js';
 import { envelopeOf, type Envelope } from './envelope.js';
 import type { Operation } from './requests.js';
 import type { ApigeeSettings } from './settings.js';
-
-interface Verdict {
-  readonly class: FailureClass;
-  readonly code: ErrorCode;
-  readonly means: string;
-}
 
 export const isSuccess = (answer: ProviderAnswer): boolean => answer.status >= 200 && answer.status < 300;
 
@@ -56,7 +50,7 @@ function verdictOf(status: number, envelope: Envelope, operation: Operation, set
   if (status === 404) return absent(envelope, settings);
   if (status === 409) return busy('something else changes the app at this moment');
   if (status >= 400 && status < 500 && status !== 408) return envelope.isApigee ? rejected : notApigee;
-  return status >= 300 && status < 400 ? redirected[operation.effect] : failed[operation.effect];
+  return undecided(status, operation.effect, 'Apigee', '`baseUrl`');
 }
 
 /** It surely had no effect, and it may pass: tokens and passwords are mended without keyturn. */
@@ -112,20 +106,6 @@ const notApigee: Verdict = {
   code: 'KT-PROVIDER-ANSWER',
   means: 'not in a form of Apigee: check `baseUrl` (it ends in /v1) and `dialect`',
 };
-
-const redirected = {
-  read: { class: 'outage', code: 'KT-PROVIDER-ANSWER', means: 'a redirect, which is not followed: check `baseUrl`' },
-  write: {
-    class: 'unknown',
-    code: 'KT-OUTCOME-UNKNOWN',
-    means: 'a redirect, which is not followed; whether it was executed is unknown',
-  },
-} as const satisfies Record<string, Verdict>;
-
-const failed = {
-  read: { class: 'outage', code: 'KT-PROVIDER-ERROR', means: 'Apigee or a gateway before it failed' },
-  write: { class: 'unknown', code: 'KT-OUTCOME-UNKNOWN', means: 'whether it was executed is unknown' },
-} as const satisfies Record<string, Verdict>;
 
 /** A success whose body is not what Apigee documents. A write was perhaps executed all the same. */
 export function unusable(answer: ProviderAnswer, operation: Operation, what: string): ProviderFailure {

@@ -1,7 +1,7 @@
-import type { ErrorCode } from '../../domain/errors.js';
-import { type FailureClass, ProviderFailure } from '../../domain/failure.js';
+import { ProviderFailure } from '../../domain/failure.js';
 import { parseJson, retryAfterMs } from '../answers.js';
 import type { ProviderAnswer } from '../provider.js';
+import { undecided, type Verdict } from '../verdict.js';
 import { isSuccess, reasonsOf } from './reasons.js';
 
 /** The permissions of Mambu's rotation recipe; which route needs which is inferred from their names. */
@@ -22,12 +22,6 @@ export interface MambuCall {
 }
 
 type CallKind = Pick<MambuCall, 'effect' | 'route'>;
-
-interface Verdict {
-  readonly class: FailureClass;
-  readonly code: ErrorCode;
-  readonly means: string;
-}
 
 const locked: Verdict = {
   class: 'blocked',
@@ -121,7 +115,7 @@ function verdictOf(status: number, reason: string | undefined, { effect, route }
   if (status === 404 && reason !== undefined && route.includes('/consumers/')) return gone;
   if (status === 403) return reason === 'INVALID_API_KEY' ? refused : unexplained403;
   if (status >= 400 && status < 500 && status !== 408) return rejected(reason);
-  return status >= 300 && status < 400 ? redirected[effect] : failed[effect];
+  return undecided(status, effect, 'Mambu', 'the base URL');
 }
 
 function meaning(verdict: Verdict, { permission, by }: MambuCall): string {
@@ -151,20 +145,6 @@ const notMambu: Verdict = {
   code: 'KT-PROVIDER-ANSWER',
   means: "not in Mambu's form: check the base URL (it ends in /api)",
 };
-
-const redirected = {
-  read: { class: 'outage', code: 'KT-PROVIDER-ANSWER', means: 'a redirect, which is not followed: check the base URL' },
-  write: {
-    class: 'unknown',
-    code: 'KT-OUTCOME-UNKNOWN',
-    means: 'a redirect, which is not followed; whether it was executed is unknown',
-  },
-} as const satisfies Record<string, Verdict>;
-
-const failed = {
-  read: { class: 'outage', code: 'KT-PROVIDER-ERROR', means: 'Mambu or a gateway before it failed' },
-  write: { class: 'unknown', code: 'KT-OUTCOME-UNKNOWN', means: 'whether it was executed is unknown' },
-} as const satisfies Record<string, Verdict>;
 
 /** A success whose body is not what Mambu documents. A write was perhaps executed all the same. */
 export function unusable(answer: ProviderAnswer, call: MambuCall, what: string): ProviderFailure {
