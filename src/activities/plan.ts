@@ -82,11 +82,18 @@ export interface Inventory {
   readonly lostProof: string | null;
 }
 
-/** Ids as the record shows them, with the current key, which this proves to work; without permission to list the rotation goes on with fewer proofs. */
-export async function takeInventory(engine: Engine, w: Working, operationId: string): Promise<Inventory> {
-  const current = currentOf(w.opened.record);
-  if (!current) throw stop('failed', 'KT-NOT-IMPORTED', 'there is no current key');
-  const context = await engine.context(w, engine.values(w.opened, current.version), operationId);
+/**
+ * Ids as the record shows them; without permission to list the rotation goes on with fewer proofs.
+ * @param version whose key is used, which this proves to work; default: the current one
+ */
+export async function takeInventory(
+  engine: Engine,
+  w: Working,
+  operationId: string,
+  version = currentOf(w.opened.record)?.version,
+): Promise<Inventory> {
+  if (version === undefined) throw stop('failed', 'KT-NOT-IMPORTED', 'there is no current key');
+  const context = await engine.context(w, engine.values(w.opened, version), operationId);
   try {
     const listed = await w.provider.inventory(context);
     const keys = await Promise.all(listed.map(async (k) => ({ ...k, keyId: await engine.publicId(w, k.keyId) })));

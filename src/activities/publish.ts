@@ -1,10 +1,10 @@
 import { canGoBack } from '../domain/capability.js';
-import type { RecordView, RotationFacts } from '../domain/record.js';
+import { currentOf, pendingOf, type RecordView, type RotationFacts } from '../domain/record.js';
 import { publish as publishTransition } from '../domain/transitions.js';
 import type { StepInput } from './api.js';
-import type { Engine } from './engine.js';
+import type { Engine, Working } from './engine.js';
 import { stop } from './failures.js';
-import { settleStrangers } from './strangers.js';
+import { rememberStrangers } from './strangers.js';
 
 /** One compare-and-set: pending becomes current, current becomes previous, the operation ends. */
 export async function publish(
@@ -15,7 +15,7 @@ export async function publish(
   },
 ): Promise<RecordView> {
   const w = await engine.open(input);
-  if (w.opened.record.operation?.operationId === input.operationId) await settleStrangers(engine, w, input.operationId);
+  if (w.opened.record.operation?.operationId === input.operationId) await account(engine, w, input);
   const force = !canGoBack(w.strategy);
   const opened = await engine.apply(w.credentialId, (record) => {
     const nowMs = engine.now();
@@ -35,4 +35,16 @@ export async function publish(
     return publishTransition(record, input.operationId, { nowMs, verified: input.verified, force, rotation });
   });
   return engine.view(w.config, opened.record);
+}
+
+/** What lost answers have left. Asked with the key that has just proven itself, and never so long that the old one dies before the new one is published. */
+async function account(
+  engine: Engine,
+  w: Working,
+  { operationId, verified }: { readonly operationId: string; readonly verified: boolean },
+): Promise<void> {
+  const { record } = w.opened;
+  const lister = verified ? pendingOf(record)?.version : undefined;
+  const waits = currentOf(record)?.providerDiesAtMs === null;
+  await rememberStrangers(engine, w, operationId, { waits, ...(lister === undefined ? {} : { lister }) });
 }

@@ -34,7 +34,6 @@ import type { Rotated, StepInput } from './api.js';
 import { isProviderFailure, type Engine, type Working } from './engine.js';
 import { stop } from './failures.js';
 import { takeInventory } from './plan.js';
-import { settleStrangers } from './strangers.js';
 
 /** Between two sendings of the same intent, so that a provider in trouble is not hammered. */
 const replayPauseMs = (intent: IntentFacts): number => Math.min(60_000, 2_000 * (intent.sends - 1));
@@ -52,7 +51,7 @@ export async function rotate(engine: Engine, input: StepInput): Promise<Rotated>
     case 'wait':
       return again(engine, w, move.untilMs);
     case 'finish':
-      return finish(engine, w, move.secretKeyLost, input.operationId);
+      return finish(engine, w, move.secretKeyLost);
     case 'give-up':
       if (canGoBack(operation.strategy)) throw stop('failed', 'KT-OUTCOME-UNKNOWN', move.because);
       throw stop('needs-operator', 'KT-CAPABILITY-LOST', move.because, move.deadlineMs);
@@ -71,10 +70,8 @@ async function again(engine: Engine, w: Working, atMs: number): Promise<Rotated>
   return { state: 'again', atMs, view: await engine.view(w.config, w.opened.record) };
 }
 
-async function finish(engine: Engine, w: Working, secretKeyLost: boolean, operationId: string): Promise<Rotated> {
-  let opened = w.opened;
-  if (secretKeyLost) opened = await engine.apply(w.credentialId, (r) => stageSecretKey(r, null, 'lost'));
-  opened = await settleStrangers(engine, { ...w, opened }, operationId);
+async function finish(engine: Engine, w: Working, secretKeyLost: boolean): Promise<Rotated> {
+  const opened = secretKeyLost ? await engine.apply(w.credentialId, (r) => stageSecretKey(r, null, 'lost')) : w.opened;
   return { state: 'sealed', view: await engine.view(w.config, opened.record) };
 }
 
@@ -208,7 +205,7 @@ async function seal(
   const operation = opened.record.operation;
   if (operation?.operationId !== answer.operationId) return again(engine, { ...w, opened }, engine.now());
   const move = nextMove(opened.record, operation, engine.now());
-  if (move.do === 'finish') return finish(engine, { ...w, opened }, move.secretKeyLost, answer.operationId);
+  if (move.do === 'finish') return finish(engine, { ...w, opened }, move.secretKeyLost);
   return again(engine, { ...w, opened }, engine.now());
 }
 

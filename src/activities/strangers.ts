@@ -3,14 +3,20 @@ import { currentOf, type CredentialRecord, type DebtFacts } from '../domain/reco
 import { strangers } from '../domain/recovery.js';
 import { Secret } from '../domain/secret.js';
 import { addDebt, newDebt } from '../domain/transitions.js';
-import type { Engine, Working } from './engine.js';
+import { isProviderFailure, type Engine, type Working } from './engine.js';
 import { takeInventory } from './plan.js';
 
 /**
  * Keys that may have come from lost answers become debts: of `orphan` where the rule is certain, else `suspected-orphan` for an operator.
  * A late answer names its key for certain, and so does an intent whose value was chosen here.
+ * @param lister version whose key lists; default: the current one
  */
-export async function settleStrangers(engine: Engine, w: Working, operationId: string): Promise<Opened> {
+export async function settleStrangers(
+  engine: Engine,
+  w: Working,
+  operationId: string,
+  lister?: number,
+): Promise<Opened> {
   const late = await engine.deps.custody.readLate(w.credentialId, operationId);
   const unsettled = w.opened.record.intents.filter(
     (i) => i.kind !== 'create-secret' && ['unknown', 'open'].includes(i.settled) && !i.absent,
@@ -19,7 +25,7 @@ export async function settleStrangers(engine: Engine, w: Working, operationId: s
   const chooses = w.strategy.class === 'A';
   const named = [...lateIds(late), ...(chooses ? unsettled.flatMap(({ n }) => chosenId(w, n)) : [])];
   const certain = await Promise.all(named.map(async (id) => ({ id, shown: await engine.publicId(w, id) })));
-  const inventory = unsettled.length > 0 && !chooses ? await takeInventory(engine, w, operationId) : null;
+  const inventory = unsettled.length > 0 && !chooses ? await takeInventory(engine, w, operationId, lister) : null;
   const keyTtlMs = w.provider.capability(w.config.settings).keyTtlMs ?? null;
   const nowMs = engine.now();
   const { opened } = await engine.deps.custody.update(w.credentialId, ({ record, shelf }) => {
@@ -42,6 +48,23 @@ export async function settleStrangers(engine: Engine, w: Working, operationId: s
   });
   await engine.deps.custody.dropLate(w.credentialId, operationId);
   return opened;
+}
+
+/** Before the intents go: where the provider does not list now, a suspicion is left, which says so. */
+export async function rememberStrangers(
+  engine: Engine,
+  w: Working,
+  operationId: string,
+  { lister, waits }: { readonly lister?: number; readonly waits: boolean },
+): Promise<void> {
+  try {
+    await settleStrangers(engine, w, operationId, lister);
+  } catch (error) {
+    const passes = isProviderFailure(error, 'outage', 'not-sent', 'busy');
+    const stays = isProviderFailure(error, 'blocked', 'credential-refused', 'absent', 'rejected');
+    if (!stays && !(passes && !waits)) throw error;
+    await engine.change(w.credentialId, (record) => withDebt(record, 'suspected-orphan', 'unlisted', engine.now()));
+  }
 }
 
 const lateIds = (late: readonly LateAnswer[]): readonly string[] => late.flatMap(({ keyId }) => keyId ?? []);

@@ -3,10 +3,10 @@ import { compensate } from '../domain/intents.js';
 import { fencedAtMs } from '../domain/recovery.js';
 import { abandonPending, close as closeTransition, dropPending } from '../domain/transitions.js';
 import type { StepInput } from './api.js';
-import { isProviderFailure, type Engine, type Working } from './engine.js';
+import type { Engine, Working } from './engine.js';
 import { describe, StepFailure } from './failures.js';
 import { foldLateAnswers } from './answers.js';
-import { settleStrangers, withDebt } from './strangers.js';
+import { rememberStrangers, settleStrangers, withDebt } from './strangers.js';
 
 /** Undo of `rotate`: the new key dies, or becomes a debt; what a lost answer may have left is settled. Idempotent. */
 export async function takeBack(engine: Engine, input: StepInput): Promise<RecordView> {
@@ -80,7 +80,7 @@ export async function close(
       : null;
   if (mine && outcome !== 'rolled-back') {
     const config = (await engine.deps.config()).credentials.get(input.credentialId);
-    if (config) await rememberLost(engine, { ...(await engine.open(input)) }, input.operationId);
+    if (config) await rememberStrangers(engine, await engine.open(input), input.operationId, { waits: false });
   }
   const closed = await engine.apply(input.credentialId, (record) =>
     closeTransition(
@@ -90,15 +90,4 @@ export async function close(
     ),
   );
   return engine.viewWithout(input.credentialId, closed.record);
-}
-
-/** Whatever a lost answer may have left becomes a debt before the intents go; a listing that is not to be had now leaves a suspicion. */
-async function rememberLost(engine: Engine, w: Working, operationId: string): Promise<void> {
-  try {
-    await settleStrangers(engine, w, operationId);
-  } catch (error) {
-    if (!isProviderFailure(error, 'outage', 'not-sent', 'busy', 'blocked', 'credential-refused', 'absent', 'rejected'))
-      throw error;
-    await engine.change(w.credentialId, (record) => withDebt(record, 'suspected-orphan', 'unlisted', engine.now()));
-  }
 }

@@ -45,13 +45,15 @@ export async function verify(
       await engine.change(w.credentialId, disown);
       if (!canGoBack(w.strategy)) return stuck({ do: 'refused' });
     }
-    const unable = isProviderFailure(error, 'outage', 'not-sent', 'busy', 'blocked');
     // The old key dies anyway: an unverified key is better than none.
-    if (unable && Number.isFinite(safeMs) && (input.hurry || engine.now() >= safeMs)) {
-      return stuck({ do: 'publish-unverified', atMs: engine.now() });
-    }
-    if (isProviderFailure(error, 'blocked') && Number.isFinite(safeMs))
-      return stuck({ do: 'publish-unverified', atMs: safeMs });
+    if (!Number.isFinite(safeMs)) throw error;
+    const unable = isProviderFailure(error, 'outage', 'not-sent', 'busy', 'blocked', 'rejected');
+    const nowMs = engine.now();
+    if (unable && (input.hurry || nowMs >= safeMs)) return stuck({ do: 'publish-unverified', atMs: nowMs });
+    if (isProviderFailure(error, 'blocked')) return stuck({ do: 'publish-unverified', atMs: safeMs });
+    // An answer that nobody can explain is no verdict.
+    if (isProviderFailure(error, 'rejected'))
+      return stuck({ do: 'again', atMs: Math.min(safeMs, nowMs + operation.strategy.timing.verifyAgainAfterMs) });
     throw error;
   }
 }
@@ -110,8 +112,13 @@ async function afterRefusal(
   const operation = engine.operation(w.opened.record, input);
   const current = currentOf(w.opened.record);
   const pending = pendingOf(w.opened.record);
-  const inventory = await takeInventory(engine, w, input.operationId);
-  const listed = inventory.keys?.some((k) => k.keyId === pending?.keyId) ?? null;
+  const inventory = await takeInventory(engine, w, input.operationId).catch((error: unknown) => {
+    // What the old key cannot tell any more must not cost the new one.
+    const isMute = isProviderFailure(error, 'credential-refused', 'blocked', 'rejected');
+    if (isMute && current !== undefined && current.providerDiesAtMs !== null) return null;
+    throw error;
+  });
+  const listed = inventory?.keys?.some((k) => k.keyId === pending?.keyId) ?? null;
   const nowMs = engine.now();
   const verdict = judgeRefusal({
     firstRefusedAtMs: operation.refusedAtMs,
@@ -123,7 +130,7 @@ async function afterRefusal(
     nowMs,
   });
   await engine.change(w.credentialId, (record) => {
-    const inventoried = withInventory(record, inventory, nowMs);
+    const inventoried = inventory ? withInventory(record, inventory, nowMs) : record;
     const noted = listed === false ? disown(inventoried) : inventoried;
     return noted.operation
       ? { ...noted, operation: { ...noted.operation, refusedAtMs: noted.operation.refusedAtMs ?? nowMs } }
