@@ -2,8 +2,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { createServer, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,6 +16,7 @@ import { createKeyFile } from '../../src/custody/key-file.js';
 import { withoutAmbientTemporal } from '../../src/dev/ambient-temporal.js';
 import { Secret } from '../../src/domain/secret.js';
 import { eventually } from '../support/around.js';
+import { startForwarder } from '../support/forwarder.js';
 import { sharedServer } from '../support/temporal.js';
 
 type OnTestFinished = TestContext['onTestFinished'];
@@ -29,8 +28,8 @@ const CALLS_PER_MINUTE = 1_800;
 const CALLS_PER_SECOND = CALLS_PER_MINUTE / 60;
 /** Of five calls each. */
 const ACTIVITIES_PER_SECOND = CALLS_PER_SECOND / 5;
-const CREDENTIALS = 6;
-const WINDOW_MS = 2_000;
+const CREDENTIALS = 8;
+const WINDOW_MS = 3_000;
 
 /** Tiny with a quota, and with as many calls for a step as a quota counts with: its listing has four pages. */
 const metered = `
@@ -66,27 +65,6 @@ async function installed(onTestFinished: OnTestFinished): Promise<string> {
   return folder;
 }
 
-/** Stands before a service, and notes when each call arrives. */
-async function meter(upstream: string, onTestFinished: OnTestFinished): Promise<{ baseUrl: string; calls: number[] }> {
-  const calls: number[] = [];
-  const server: Server = createServer((incoming, response) => {
-    calls.push(Date.now());
-    const { method, url = '/', headers } = incoming;
-    const passed = request(new URL(url, upstream), { method, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(response);
-    });
-    passed.on('error', () => response.destroy());
-    incoming.pipe(passed);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, calls };
-}
-
 /** `keyturn worker` in a process of its own. Resolves with its process id when it polls. */
 async function worker(folder: string, onTestFinished: OnTestFinished): Promise<number> {
   const env = { ...withoutAmbientTemporal(process.env), HOME: folder };
@@ -111,13 +89,16 @@ it('two workers and a burst of rotations: the provider is called no faster than 
   const folder = await installed(onTestFinished);
   const service = await startTinyService();
   onTestFinished(() => service.stop());
-  const { baseUrl, calls } = await meter(String(service.settings['baseUrl']), onTestFinished);
+  const direct = String(service.settings['baseUrl']);
+  const calls: number[] = [];
+  const meter = await startForwarder(onTestFinished, () => void calls.push(Date.now()));
+  meter.leadTo(direct);
   const { address, namespace } = sharedServer();
   const taskQueue = `quota-${process.pid}-${Date.now().toString(36)}`;
   const ids = Array.from({ length: CREDENTIALS }, (_, n) => `${taskQueue}-${n}`);
   const credential = {
     provider: { module: 'keyturn-metered' },
-    settings: { ...service.settings, baseUrl },
+    settings: { ...service.settings, baseUrl: meter.origin },
     policy: { grace: '1h', refreshWithin: '1h', minInterval: '0s' },
   };
   const configFile = join(folder, 'keyturn.yaml');
@@ -136,7 +117,7 @@ it('two workers and a burst of rotations: the provider is called no faster than 
   const vault = await openVault(config);
   const authorization = `Bearer ${service.seed.fields['token']?.reveal()}`;
   for (const entry of config.credentials.values()) {
-    const made = await fetch(`${String(service.settings['baseUrl'])}/tokens`, {
+    const made = await fetch(`${direct}/tokens`, {
       method: 'POST',
       headers: { authorization },
     });
