@@ -31,6 +31,8 @@ export interface WorkerProcessOptions {
   readonly signal?: 'SIGKILL' | 'SIGSTOP';
   /** Default: the address of the configuration. */
   readonly address?: string;
+  /** Beside the test's own. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly onTestFinished?: typeof onThisTestFinished;
 }
 
@@ -41,10 +43,13 @@ export async function workerProcess(
   i: Pick<Home, 'directory' | 'configFile'>,
   options: WorkerProcessOptions = {},
 ): Promise<WorkerProcess> {
-  const { at, signal = 'SIGKILL', onTestFinished = onThisTestFinished } = options;
+  const { at, signal = 'SIGKILL', env = {}, onTestFinished = onThisTestFinished } = options;
   const marker = join(i.directory, 'struck');
   const argument = JSON.stringify({ configFile: i.configFile, address: options.address, at, signal, marker });
-  const child = spawn(process.execPath, [script, argument], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [script, argument], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   const ended = once(child, 'exit').then(([, by]) => by as NodeJS.Signals | null);
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4_000)));
