@@ -77,7 +77,10 @@ export interface CredentialActivities {
   persist(
     input: StepInput & { readonly unsaved: ActiveRotation['unsaved'] },
   ): Promise<{ readonly view: RecordView; readonly usableAtMs: number }>;
-  equip(input: StepInput): Promise<{ readonly view: RecordView; readonly waitingFor: readonly string[] }>;
+  /** `more`: the provider has been written to as often as one activity may, and is not done. */
+  equip(
+    input: StepInput,
+  ): Promise<{ readonly view: RecordView; readonly waitingFor: readonly string[]; readonly more?: true }>;
   verify(
     input: StepInput & { readonly hurry: boolean },
   ): Promise<{ readonly view: RecordView; readonly verdict: Verdict }>;

@@ -3,11 +3,11 @@ import type { StepInput } from './api.js';
 import type { Engine } from './engine.js';
 import { stop } from './failures.js';
 
-/** Gives the new key the old one's scope; idempotent. `waitingFor` names what a human has to do first. */
+/** Gives the new key the old one's scope; idempotent. `waitingFor` names what a human has to do first; `more`: it is not done yet. */
 export async function equip(
   engine: Engine,
   input: StepInput,
-): Promise<{ view: RecordView; waitingFor: readonly string[] }> {
+): Promise<{ view: RecordView; waitingFor: readonly string[]; more?: true }> {
   const w = await engine.open(input);
   engine.operation(w.opened.record, input);
   const pending = pendingOf(w.opened.record);
@@ -16,8 +16,8 @@ export async function equip(
   const view = await engine.view(w.config, w.opened.record);
   if (!w.provider.equip) return { view, waitingFor: [] };
   const context = await engine.context(w, engine.values(w.opened, current.version), input.operationId);
-  const { waitingFor } = await w.provider.equip(context, engine.values(w.opened, pending.version), {
+  const { waitingFor, more } = await w.provider.equip(context, engine.values(w.opened, pending.version), {
     keyId: engine.values(w.opened, current.version).keyId,
   });
-  return { view, waitingFor };
+  return { view, waitingFor, ...(more ? { more } : {}) };
 }

@@ -18,7 +18,7 @@ export interface Capability {
   readonly propagationMs: number;
   /** Invalid-credential calls after which the provider locks us out. */
   readonly strikeLimit?: number;
-  /** Calls a minute that the provider allows to all who call it; absent: none is documented. */
+  /** Calls a minute that the provider allows to all who call it; absent: no limit is documented. Kept by all workers of a task queue together. */
   readonly callsPerMinute?: number;
   /** Kinds of writes, the usual one first; the others are what recovery may use, in this order. */
   readonly intents: readonly IntentKind[];
@@ -52,8 +52,11 @@ export function strategyOf(
   };
 }
 
-/** Most activities make one to three calls; giving a key the scope of another makes a few more. */
-const CALLS_PER_ACTIVITY = 5;
+/**
+ * More calls no activity makes, one for a token that has to be renewed among them: a provider's `equip` that has more to write says so, and
+ * goes on in another activity. The conformance kit counts.
+ */
+export const CALLS_PER_ACTIVITY = 5;
 
 /** Activities a second that all workers together may begin, so that no provider's quota is exceeded; null: no bound. */
 export function activitiesPerSecond(capabilities: readonly Capability[]): number | null {

@@ -90,6 +90,13 @@ export interface Created {
   readonly expiresAtMs: number | null;
 }
 
+export interface Equipped {
+  /** What others must do before it is complete, e.g. an approval. */
+  readonly waitingFor: readonly string[];
+  /** There is more to write than one call has a share of the quota for: it is called again at once. */
+  readonly more?: boolean;
+}
+
 export interface Verified {
   readonly keyId: string;
   readonly lifetime: LifetimeReading | null;
@@ -132,12 +139,8 @@ export interface Provider<S = unknown> {
    * @throws ProviderFailure `rejected` KT-KEY-TAKEN where the id exists with another secret
    */
   find?(context: ProviderContext<S>, intent: PreparedIntent): Promise<Created | null>;
-  /** Idempotent: gives the new key the old one's scope. Returns what must happen before it is complete (e.g. an approval). */
-  equip?(
-    context: ProviderContext<S>,
-    fresh: CredentialValues,
-    old: KeyInfo,
-  ): Promise<{ readonly waitingFor: readonly string[] }>;
+  /** Idempotent: gives the new key the old one's scope. */
+  equip?(context: ProviderContext<S>, fresh: CredentialValues, old: KeyInfo): Promise<Equipped>;
   /** What an answer says of the presented credential: by it the engine books strikes. A missing permission is no refusal. */
   credentialVerdict(answer: ProviderAnswer): 'accepted' | 'refused' | 'unclear';
   /** Uses `fresh` with one cheap read and checks whose key it is. @throws ProviderFailure `credential-refused`, … */

@@ -12,6 +12,9 @@ import { detailsOf } from './failures.js';
 import { noteJoined } from './intake.js';
 import { RotationStopped, type Plan, type Steps } from './rotation.js';
 
+/** Between two parts of one step: reads that lag behind a write could make the second repeat the first. */
+const BETWEEN_PARTS_MS = 1_000;
+
 /** The run ends here; the next one walks the same line again. */
 export class HandOver extends Error {
   override readonly name = 'HandOver';
@@ -104,13 +107,14 @@ export class BoundSteps implements Steps {
   async equip(): Promise<void> {
     if (!this.entity.lane.view?.operation?.strategy.equips) return;
     for (let asked = 1; ; asked++) {
-      const { view, waitingFor } = await this.step('equip', (input) =>
+      const { view, waitingFor, more } = await this.step('equip', (input) =>
         repeatable(this.summary('give the new key the old scope')).equip(input),
       );
       this.entity.see(view);
       this.patch({ waitingFor, parked: waitingFor.length > 0 });
-      if (waitingFor.length === 0) return;
-      await this.park(asked, undefined);
+      if (waitingFor.length > 0) await this.park(asked, undefined);
+      else if (more) await this.until(this.now() + BETWEEN_PARTS_MS);
+      else return;
     }
   }
 

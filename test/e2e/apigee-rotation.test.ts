@@ -97,15 +97,25 @@ it.concurrent('Edge with an expiring old key is refused at plan, and nothing is 
   expect(writes(i)).toEqual([]);
 });
 
-it.concurrent('products with manual approval are approved where keyturn may', async ({ onTestFinished }) => {
-  const seed = { products: [{ name: 'orders', proxies: ['orders'], approvalType: 'manual' as const }] };
-  const i = await apigeeInstallation({ onTestFinished, seed });
-  await i.worker();
-  await i.request('r-1');
-  await settled(i);
-  expect(writes(i)).toContain('approve-product');
-  await expectApigeeInvariants(i);
-});
+it.concurrent(
+  'products with manual approval are approved where keyturn may, also more of them than one step has calls for',
+  async ({ onTestFinished }) => {
+    const products = Array.from({ length: 6 }, (_, n) => ({
+      name: `orders-${n}`,
+      proxies: ['orders'],
+      approvalType: 'manual' as const,
+    }));
+    const i = await apigeeInstallation({ onTestFinished, seed: { products } });
+    await i.worker();
+    await i.request('r-1');
+    const done = await settled(i);
+    expect(done.lastRotation?.steps.filter(({ step }) => step === 'equip')).toHaveLength(3);
+    expect(writes(i).filter((kind) => kind === 'approve-product')).toHaveLength(6);
+    const [fresh] = living(i).filter((k) => k.by === 'create');
+    expect(fresh?.products.map(({ status }) => status)).toEqual(products.map(() => 'approved'));
+    await expectApigeeInvariants(i);
+  },
+);
 
 it.concurrent(
   'where it may not, the rotation is parked visibly with the old key current, and goes on after the approval',

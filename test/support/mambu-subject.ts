@@ -8,7 +8,12 @@ import { startMambuSimulator, type ProviderUnderTest, type SystemUnderTest } fro
 
 const sha256 = (value: string): string => createHash('sha256').update(value).digest('hex');
 
-const provider = mambuProvider({ resolveSecret: () => Promise.reject(new Error('there is no management user here')) });
+const own = mambuProvider({ resolveSecret: () => Promise.reject(new Error('there is no management user here')) });
+/** Mambu documents no quota; with one, the kit counts the calls of each step. */
+const provider: typeof own = {
+  ...own,
+  capability: (settings) => ({ ...own.capability(settings), callsPerMinute: 6_000 }),
+};
 const answers = {
   forbidden: { status: 403, body: JSON.stringify({ errors: [{ errorCode: 15, errorReason: 'INVALID_PERMISSIONS' }] }) },
 };

@@ -31,6 +31,8 @@ export interface WorkerProcessOptions {
   readonly signal?: 'SIGKILL' | 'SIGSTOP';
   /** Default: the address of the configuration. */
   readonly address?: string;
+  /** Beside the test's own. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly onTestFinished?: typeof onThisTestFinished;
 }
 
@@ -41,12 +43,13 @@ export async function workerProcess(
   i: Pick<Home, 'directory' | 'configFile'>,
   options: WorkerProcessOptions = {},
 ): Promise<WorkerProcess> {
-  const { at, signal = 'SIGKILL', onTestFinished = onThisTestFinished } = options;
+  const { at, signal = 'SIGKILL', env = {}, onTestFinished = onThisTestFinished } = options;
   const marker = join(i.directory, 'struck');
   return spawnWorker(
     script,
     { configFile: i.configFile, address: options.address, at, signal, marker },
     onTestFinished,
+    env,
   );
 }
 
@@ -55,8 +58,12 @@ export async function spawnWorker(
   path: string,
   argument: object,
   onTestFinished: (cleanup: () => Promise<void>) => void,
+  env: NodeJS.ProcessEnv = {},
 ): Promise<WorkerProcess> {
-  const child = spawn(process.execPath, [path, JSON.stringify(argument)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [path, JSON.stringify(argument)], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   const ended = once(child, 'exit').then(([, by]) => by as NodeJS.Signals | null);
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4_000)));

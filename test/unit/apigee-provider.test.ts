@@ -136,6 +136,61 @@ describe.each(dialects)('dialect %s', (dialect) => {
     expect(await provider.equip?.(context, fresh, await old())).toEqual({ waitingFor: [] });
   });
 
+  test('many approvals and removals are made in parts, none of which is more than a step’s share of the quota', async () => {
+    const products = Array.from({ length: 7 }, (_, n) => ({ name: `p${n}`, approvalType: 'manual' as const }));
+    const { simulator, provider, context, old, created, asked } = await bench({
+      dialect,
+      seed: { products, scopes: [] },
+    });
+    const seeded = simulator.seeded.consumerKey;
+    const approved = (status: 'approved' | 'revoked', names: readonly { readonly name: string }[]): void => {
+      for (const { name } of names) simulator.setProductStatus(seeded, name, status);
+    };
+    const fresh = await created();
+    const model = await old();
+    const parts = async (): Promise<readonly number[]> => {
+      const calls: number[] = [];
+      for (let more: boolean | undefined = true; more;) {
+        asked();
+        ({ more } = (await provider.equip?.(context, fresh, model)) ?? {});
+        calls.push(asked().length);
+      }
+      return calls;
+    };
+    approved('approved', products);
+    expect(await parts()).toEqual([4, 4, 3]);
+    expect(keyOf(simulator, consumerKey(fresh)).products.map(({ status }) => status)).toEqual(
+      products.map(() => 'approved'),
+    );
+    approved('revoked', products.slice(3));
+    expect(await parts()).toEqual([4, 2]);
+    expect(keyOf(simulator, consumerKey(fresh)).products.map(({ apiproduct }) => apiproduct)).toEqual([
+      'p0',
+      'p1',
+      'p2',
+    ]);
+  });
+
+  test('where we may not approve, products for which one call has no share are waited for, too', async () => {
+    const products = Array.from({ length: 5 }, (_, n) => ({ name: `p${n}`, approvalType: 'manual' as const }));
+    const { simulator, provider, context, old, created } = await bench({ dialect, seed: { products, scopes: [] } });
+    for (const { name } of products) simulator.setProductStatus(simulator.seeded.consumerKey, name, 'approved');
+    const fresh = await created();
+    const denied = dialect === 'x' ? { error: { code: 403, status: 'PERMISSION_DENIED' } } : { code: 'AccessDenied' };
+    simulator.faults.add({
+      action: 'fail-before',
+      match: {
+        method: 'POST',
+        route: '/organizations/{org}/developers/{developer}/apps/{app}/keys/{key}/apiproducts/{product}',
+        times: 'always',
+      },
+      status: 403,
+      body: JSON.stringify(denied),
+    });
+    const equipped = await provider.equip?.(context, fresh, await old());
+    expect(equipped).toEqual({ waitingFor: products.map(({ name }) => `approval:${name}`) });
+  });
+
   test('revoke can be undone, delete cannot, and of a key that is gone both say so', async () => {
     const { simulator, provider, context, equipped, asked, failureOf } = await bench({ dialect });
     const fresh = await equipped();

@@ -168,6 +168,18 @@ test.each<[mistake: string, Subject, foundBy: string, finding: RegExp]>([
     /deeply equal|deep-equal/,
   ],
   [
+    'makes more calls in one step than a quota counts with',
+    tinySubject({
+      capability: (settings) => ({ ...tiny.capability(settings), callsPerMinute: 600 }),
+      async inventory(context) {
+        for (let page = 1; page < 6; page += 1) await tiny.inventory(context);
+        return tiny.inventory(context);
+      },
+    }),
+    usual,
+    /plan has made 6 calls/,
+  ],
+  [
     'is of another class than it says',
     { ...tinySubject(), class: 'B' },
     usual,

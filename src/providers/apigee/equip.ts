@@ -1,5 +1,6 @@
+import { CALLS_PER_ACTIVITY } from '../../domain/capability.js';
 import { ProviderFailure } from '../../domain/failure.js';
-import type { CredentialValues, KeyInfo } from '../provider.js';
+import type { CredentialValues, Equipped, KeyInfo } from '../provider.js';
 import { readKey } from './answers.js';
 import { envelopeOf } from './envelope.js';
 import { isSuccess, refusalOf, unusable } from './errors.js';
@@ -11,16 +12,20 @@ import { consumerKeyOf } from './values.js';
 /** When reads lag behind a write, they do so for seconds. */
 const LAG_MS = 2_000;
 
+/** One call of an activity's share (`CALLS_PER_ACTIVITY`) is the read, and one is left for a token that has to be renewed. */
+const WRITES_AT_ONCE = CALLS_PER_ACTIVITY - 2;
+
 /**
  * Gives the new key what is approved on the old one at this moment, by as few writes as that takes: nothing when it has it already. First
- * what is too much is taken away, so that it never has more. An approval that we may not give is what has to be waited for.
+ * what is too much is taken away, so that it never has more. An approval that we may not give is what has to be waited for; what one call has
+ * no share of the quota for is left to the next.
  */
 export async function equip(
   management: Management,
   context: Context,
   fresh: CredentialValues,
   old: KeyInfo,
-): Promise<{ readonly waitingFor: readonly string[] }> {
+): Promise<Equipped> {
   const { settings } = context;
   const consumerKey = consumerKeyOf(fresh);
   const { keys } = await management.app(context);
@@ -30,16 +35,33 @@ export async function equip(
   if (listed === undefined) throw notListedYet();
   const wanted = grantsOf(model);
 
-  for (const { name } of listed.products.filter(({ name }) => !wanted.products.includes(name))) {
+  const tooMuch = listed.products.filter(({ name }) => !wanted.products.includes(name));
+  for (const { name } of tooMuch.slice(0, WRITES_AT_ONCE)) {
     await takeAway(management, context, removeProduct(settings, consumerKey, name));
   }
+  if (tooMuch.length >= WRITES_AT_ONCE) return { waitingFor: [], more: true };
   const equipped = await add(management, context, listed, wanted);
-  const waitingFor: string[] = [];
-  for (const { name } of equipped.products.filter((one) => isUnapproved(one) && wanted.products.includes(one.name))) {
-    const approved = await approve(management, context, approveProduct(settings, consumerKey, name));
-    if (!approved) waitingFor.push(`approval:${name}`);
+  const written = tooMuch.length + (equipped === listed ? 0 : 1);
+  const unapproved = equipped.products.filter((one) => isUnapproved(one) && wanted.products.includes(one.name));
+  return approveAll(management, context, consumerKey, unapproved, WRITES_AT_ONCE - written);
+}
+
+/** Where one is refused, so would be the rest that is not asked for now: all that are pending are waited for. */
+async function approveAll(
+  management: Management,
+  context: Context,
+  consumerKey: string,
+  unapproved: ApigeeKey['products'],
+  writes: number,
+): Promise<Equipped> {
+  const refused: string[] = [];
+  for (const { name } of unapproved.slice(0, writes)) {
+    const approved = await approve(management, context, approveProduct(context.settings, consumerKey, name));
+    if (!approved) refused.push(name);
   }
-  return { waitingFor: waitingFor.toSorted() };
+  const left = unapproved.slice(writes).map(({ name }) => name);
+  if (refused.length === 0) return left.length === 0 ? { waitingFor: [] } : { waitingFor: [], more: true };
+  return { waitingFor: [...refused, ...left].map((name) => `approval:${name}`).toSorted() };
 }
 
 const isUnapproved = ({ status }: { readonly status: string }): boolean => status !== 'approved';

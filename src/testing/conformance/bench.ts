@@ -13,6 +13,7 @@ import { arazzoDeps, openVault, sealFirstKey, type Vault } from '../../compose.j
 import { parseConfig, type Config, type CredentialConfig } from '../../config.js';
 import type { Opened } from '../../custody/custody.js';
 import { createKeyFile } from '../../custody/key-file.js';
+import { CALLS_PER_ACTIVITY } from '../../domain/capability.js';
 import { currentOf, previousOf, type CredentialRecord, type RotationFacts } from '../../domain/record.js';
 import { retireDueMs } from '../../domain/retirement.js';
 import { viewOf } from '../../domain/view.js';
@@ -148,6 +149,7 @@ class Installation implements Bench {
   ): Promise<Awaited<ReturnType<CredentialActivities[N]>>> {
     const environment = new MockActivityEnvironment({ activityType: name }, { logger: this.#logger });
     const activity = this.#activities[name] as (given: unknown) => Promise<unknown>;
+    this.watch.calls = 0;
     try {
       // Inputs and results are payloads: what JSON does not carry, no workflow gets.
       const result = JSON.stringify((await environment.run(activity, JSON.parse(JSON.stringify(input)))) ?? null);
@@ -159,6 +161,8 @@ class Installation implements Bench {
       const { message, details, stack } = error;
       this.watch.texts.push(`${name} failed: ${message} ${JSON.stringify(details)} ${stack ?? ''}`);
       throw new StepFailed(details?.[0] as StepFailureDetails);
+    } finally {
+      this.#checkQuota(name);
     }
   }
 
@@ -239,6 +243,16 @@ class Installation implements Bench {
     if (this.provider.capability(this.credential.settings).overlap === 'none') return;
     const isServed = await this.system.accepts(await this.values());
     if (!isServed) this.watch.breaches.push(`after ${step} the published key was not accepted`);
+  }
+
+  /** The pace of the workers counts on it. */
+  #checkQuota(step: string): void {
+    const { callsPerMinute } = this.provider.capability(this.credential.settings);
+    const { calls } = this.watch;
+    if (callsPerMinute === undefined || calls <= CALLS_PER_ACTIVITY) return;
+    this.watch.breaches.push(
+      `${step} has made ${calls} calls, and ${CALLS_PER_ACTIVITY} is what \`callsPerMinute\` counts for one step`,
+    );
   }
 
   async #opened(): Promise<Opened> {

@@ -25,6 +25,9 @@ export class StepFailed extends Error {
   }
 }
 
+/** As the entity, between two parts of `equip`. */
+const BETWEEN_PARTS_MS = 1_000;
+
 /** A provider that is back is found within this many attempts of one step. */
 const MAX_ATTEMPTS = 100;
 
@@ -78,10 +81,10 @@ export class JumpingSteps implements Steps {
   async equip(): Promise<void> {
     if (!this.#view.operation?.strategy.equips) return;
     for (let asked = 1; asked <= MAX_ATTEMPTS; asked++) {
-      const { view, waitingFor } = await this.#run('equip', (input) => this.activities.run('equip', input));
+      const { view, waitingFor, more } = await this.#run('equip', (input) => this.activities.run('equip', input));
       this.#view = view;
-      if (waitingFor.length === 0) return;
-      this.activities.advanceTo(this.now() + parkDelayMs(asked, undefined));
+      if (waitingFor.length === 0 && !more) return;
+      this.activities.advanceTo(this.now() + (more ? BETWEEN_PARTS_MS : parkDelayMs(asked, undefined)));
     }
     throw new Error('the new key is never fully equipped');
   }

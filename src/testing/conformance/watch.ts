@@ -54,6 +54,8 @@ export class Watch {
   readonly texts: string[] = [];
   /** Counted by whoever starts them. */
   rotations = 0;
+  /** Requests to the vendor's API since whoever runs activities has set this to 0. */
+  calls = 0;
   readonly #faults: { fault: Fault; left: number }[] = [];
   readonly #secrets = new Set<string>();
   readonly #running = new AsyncLocalStorage<Running>();
@@ -152,6 +154,7 @@ export class Watch {
         const { method, path, route, headers = {}, body, effect } = request;
         const harm = this.#harmOf(running);
         running.requests += 1;
+        if (request.baseUrl === undefined) this.calls += 1;
         if (effect === 'write') running.writes += 1;
         this.texts.push(`route: ${route}`, `headers: ${JSON.stringify(headers)}`);
         const bytes = [method, path, JSON.stringify(headers), body?.reveal() ?? ''].join('\n');
