@@ -32,6 +32,46 @@ async function expectNextRotationWorks(i: Installation): Promise<void> {
   expect(writesOf(i).rotate).toBe(before + 1);
 }
 
+const listing = { method: 'GET', route: '/consumers/{id}/keys' } as const;
+/** Of a recovery: plan, rotation, creation, verification, publish. */
+const atVerification = 4;
+const atPublish = 5;
+
+it.concurrent.for([
+  [401, 'INVALID_CREDENTIALS'],
+  [400, 'INVALID_PARAMETERS'],
+  [503, 'none'],
+] as const)(
+  'publishes a proven key while the old one lives, whatever the listing before says: %i',
+  async ([status, errorReason], { onTestFinished }) => {
+    const i = await rotating({ onTestFinished });
+    const body = JSON.stringify({ errors: [{ errorCode: 0, errorReason }] });
+    i.simulator.faults.add(dropped);
+    i.simulator.faults.add({ match: { ...listing, nth: atPublish }, action: 'fail-before', status, body });
+    await i.worker();
+    await i.request('r-1');
+    const state = await i.until('it ends', (s) => s.lastRotation?.requestId === 'r-1' && s.rotation === null);
+    expect(state).toMatchObject({
+      current: { version: 2, verified: true, secretKey: 'ok' },
+      lastRotation: { outcome: 'rotated-with-debt' },
+      debts: [{ kind: 'suspected-orphan', keyId: 'unlisted' }],
+    });
+    expect(state.attention.map(({ code }) => code)).toContain('KT-SUSPECTED-ORPHAN');
+    await expectInvariants(i);
+  },
+);
+
+it.concurrent('looks again where nobody can explain what the new key is answered', async ({ onTestFinished }) => {
+  const i = await rotating({ onTestFinished });
+  i.simulator.faults.add(dropped);
+  i.simulator.faults.add({ match: { ...listing, nth: atVerification }, action: 'fail-before', status: 400 });
+  await i.worker();
+  await i.request('r-1');
+  await recovered(i);
+  await expectNextRotationWorks(i);
+  await expectInvariants(i);
+});
+
 const lostAnswers: readonly [string, Fault][] = [
   ['the connection drops', dropped],
   ['half of the body comes', { match: rotate, action: 'truncate' }],
