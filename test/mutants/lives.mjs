@@ -254,6 +254,14 @@ export const lives = [
     edits: [{ from: `promoted.secretKey === 'lost'`, to: `promoted.secretKey === null` }],
   },
   {
+    name: 'riddle-taken-for-a-verdict',
+    guarantee: 11,
+    does: 'a new key is given up because of one answer that nobody can explain, while the old one dies',
+    file: 'src/activities/verify.ts',
+    edits: [{ from: `if (isProviderFailure(error, 'rejected'))\n      return`, to: 'if (nowMs < 0) return' }],
+    tests: ['test/conformance/mambu-rotation.test.ts'],
+  },
+  {
     name: 'secret-key-not-missed',
     guarantee: 11,
     does: 'a new key counts as complete without the secret key that the next rotation needs',

@@ -56,6 +56,16 @@ export const casesOfProving: readonly Case[] = [
     },
   },
   {
+    name: 'takes an answer that nobody can explain for no verdict, where the old key dies anyway',
+    classes: ['D'],
+    async run(trial) {
+      trial.bench.watch.add({ on: 'verify', harm: { kind: 'answered-instead', answer: { status: 400, body: '{}' } } });
+      published(await trial.bench.rotate());
+      assert.equal(createsIn(trial).length, 1);
+      await conclude(trial);
+    },
+  },
+  {
     name: 'takes a new key back that is refused for good',
     classes: ['A', 'B', 'C'],
     async run(trial) {
