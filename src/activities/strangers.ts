@@ -3,6 +3,7 @@ import { currentOf, type CredentialRecord, type DebtFacts } from '../domain/reco
 import { strangers } from '../domain/recovery.js';
 import { Secret } from '../domain/secret.js';
 import { addDebt, newDebt } from '../domain/transitions.js';
+import type { KeyInfo } from '../providers/provider.js';
 import { isProviderFailure, type Engine, type Working } from './engine.js';
 import { takeInventory } from './plan.js';
 
@@ -33,7 +34,9 @@ export async function settleStrangers(
     const orphans = certain.filter(({ shown }) => !living.has(shown));
     const dueMs = nowMs + w.config.timing.settleMs;
     let next = orphans.reduce((r, { shown }) => withDebt(r, 'orphan', shown, nowMs, dueMs), record);
-    if (inventory) {
+    if (inventory?.keys && !showsLister(record, inventory.keys, lister)) {
+      next = withDebt(next, 'suspected-orphan', 'unlisted', nowMs);
+    } else if (inventory) {
       const found = strangers(next, inventory.keys ?? [], keyTtlMs);
       if (found.certain !== null) next = withDebt(next, 'orphan', found.certain, nowMs);
       for (const id of found.suspects) next = withDebt(next, 'suspected-orphan', id, nowMs);
@@ -65,6 +68,12 @@ export async function rememberStrangers(
     if (!stays && !(passes && !waits)) throw error;
     await engine.change(w.credentialId, (record) => withDebt(record, 'suspected-orphan', 'unlisted', engine.now()));
   }
+}
+
+/** A listing that does not show the very key that was used for it, seen in a listing before, is about something else. */
+function showsLister(record: CredentialRecord, keys: readonly KeyInfo[], lister: number | undefined): boolean {
+  const own = record.versions.find((v) => v.version === lister);
+  return own === undefined || keys.some(({ keyId }) => keyId === own.keyId);
 }
 
 const lateIds = (late: readonly LateAnswer[]): readonly string[] => late.flatMap(({ keyId }) => keyId ?? []);

@@ -235,8 +235,10 @@ export async function atRest(
 
 function isAtRest(record: CredentialRecord, accepted: readonly string[]): boolean {
   const soonMs = Date.now() + HORIZON_MS;
+  const isCompleting = record.capabilityLost?.attempts === 0 && record.capabilityLost.retryAtMs !== null;
   const isBusy =
     record.operation !== null ||
+    isCompleting ||
     record.debts.some((debt) => debt.kind === 'orphan') ||
     record.versions.some((v) => v.stage === 'previous' && retireDueMs(v, 0) < soonMs);
   return !isBusy && accepted.every((id) => hasSeen(record.seen, id, Date.now()));
