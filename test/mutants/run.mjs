@@ -1,5 +1,5 @@
 // Runs the mutants: `npm run mutants [-- --only NAME[,NAME]] [--json]`. Each is a defect put into a copy of the repository; the test files that it
-// names must turn red. A test that fails counts, a file that cannot be loaded does not: such a mutant is no proof, and `broken`.
+// names must turn red. A test that fails counts, and one that hangs; a file that cannot be loaded does not: such a mutant is no proof, and `broken`.
 // Exit code: 0 all are red, 1 one is not, 2 the mutants do not fit the code, or a test is red without any of them.
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -14,8 +14,9 @@ import { mutated, problemsOf } from './texts.mjs';
 process.env['KEYTURN_TEST_LONG'] = '1';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-/** A mutant may well hang. */
-const TIMEOUT_MS = 600_000;
+/** Of one test file, and of all of them together without a mutant. */
+const TIMEOUT_MS = 300_000;
+const ALL_WITHIN_MS = 3_600_000;
 
 const { values: flags } = parseArgs({
   options: { only: { type: 'string', multiple: true }, json: { type: 'boolean' } },
@@ -46,7 +47,7 @@ async function main() {
   copyTracked();
   const files = [...new Set(chosen.flatMap(({ tests }) => tests))];
   tell(`${files.length} test files without a mutant …`);
-  const without = await tested(files);
+  const without = await tested(files, undefined, ALL_WITHIN_MS);
   const [first] = without.failed;
   if (first !== undefined) return refuse([`red without a mutant: ${first}`]);
   if (without.broken !== null) return refuse([`the tests do not run without a mutant: ${without.broken}`]);
@@ -103,16 +104,20 @@ async function judged({ name, guarantee, file, edits, tests, only }) {
  * Tests that fail, by their names; of a single file the first is enough. `broken`: why there is nothing to go by.
  * The build that some tests need is made by their global set-up.
  */
-async function tested(files, pattern) {
+async function tested(files, pattern, withinMs = TIMEOUT_MS) {
   const report = join(copy, '.mutants-report.json');
   rmSync(report, { force: true });
   const projects = [...new Set(files.map((file) => file.split('/')[1]))];
-  const output = await run([
-    ...['run', ...files, ...projects.flatMap((name) => ['--project', name])],
-    ...['--reporter=json', `--outputFile=${report}`],
-    ...(files.length === 1 ? ['--bail=1'] : []),
-    ...(pattern === undefined ? [] : ['-t', pattern]),
-  ]);
+  const { output, hangs } = await run(
+    [
+      ...['run', ...files, ...projects.flatMap((name) => ['--project', `${name}*`])],
+      ...['--reporter=json', `--outputFile=${report}`],
+      ...(files.length === 1 ? ['--bail=1'] : []),
+      ...(pattern === undefined ? [] : ['-t', pattern]),
+    ],
+    withinMs,
+  );
+  if (hangs) return { failed: [`the tests hang: nothing within ${withinMs / 60_000} minutes`], broken: null };
   if (!existsSync(report)) return { failed: [], broken: `no test has run: ${lastLines(output)}` };
   const { testResults } = JSON.parse(readFileSync(report, 'utf8'));
   const all = testResults.flatMap(({ assertionResults }) => assertionResults);
@@ -126,7 +131,7 @@ async function tested(files, pattern) {
   return { failed, broken: null };
 }
 
-function run(args) {
+function run(args, withinMs) {
   return new Promise((resolve) => {
     const vitest = join(copy, 'node_modules/vitest/vitest.mjs');
     child = spawn(process.execPath, [vitest, ...args], {
@@ -137,11 +142,15 @@ function run(args) {
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk) => (output = (output + chunk).slice(-4_000)));
-    const timer = setTimeout(stop, TIMEOUT_MS);
+    let hangs = false;
+    const timer = setTimeout(() => {
+      hangs = true;
+      stop();
+    }, withinMs);
     child.on('close', () => {
       clearTimeout(timer);
       child = undefined;
-      resolve(output);
+      resolve({ output, hangs });
     });
   });
 }
