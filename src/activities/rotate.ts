@@ -34,6 +34,7 @@ import type { Rotated, StepInput } from './api.js';
 import { isProviderFailure, type Engine, type Working } from './engine.js';
 import { stop } from './failures.js';
 import { takeInventory } from './plan.js';
+import { settleStrangers } from './strangers.js';
 
 /** Between two sendings of the same intent, so that a provider in trouble is not hammered. */
 const replayPauseMs = (intent: IntentFacts): number => Math.min(60_000, 2_000 * (intent.sends - 1));
@@ -51,7 +52,7 @@ export async function rotate(engine: Engine, input: StepInput): Promise<Rotated>
     case 'wait':
       return again(engine, w, move.untilMs);
     case 'finish':
-      return finish(engine, w, move.secretKeyLost);
+      return finish(engine, w, move.secretKeyLost, input.operationId);
     case 'give-up':
       if (canGoBack(operation.strategy)) throw stop('failed', 'KT-OUTCOME-UNKNOWN', move.because);
       throw stop('needs-operator', 'KT-CAPABILITY-LOST', move.because, move.deadlineMs);
@@ -70,8 +71,15 @@ async function again(engine: Engine, w: Working, atMs: number): Promise<Rotated>
   return { state: 'again', atMs, view: await engine.view(w.config, w.opened.record) };
 }
 
-async function finish(engine: Engine, w: Working, secretKeyLost: boolean): Promise<Rotated> {
-  const opened = secretKeyLost ? await engine.apply(w.credentialId, (r) => stageSecretKey(r, null, 'lost')) : w.opened;
+async function finish(engine: Engine, w: Working, secretKeyLost: boolean, operationId: string): Promise<Rotated> {
+  let opened = w.opened;
+  if (secretKeyLost) opened = await engine.apply(w.credentialId, (r) => stageSecretKey(r, null, 'lost'));
+  try {
+    opened = await settleStrangers(engine, { ...w, opened }, operationId);
+  } catch (error) {
+    // A key is sealed that may be the only one with a future: publish asks once more for what lost answers have left, with that one.
+    if (!(error instanceof ProviderFailure)) throw error;
+  }
   return { state: 'sealed', view: await engine.view(w.config, opened.record) };
 }
 
@@ -205,7 +213,7 @@ async function seal(
   const operation = opened.record.operation;
   if (operation?.operationId !== answer.operationId) return again(engine, { ...w, opened }, engine.now());
   const move = nextMove(opened.record, operation, engine.now());
-  if (move.do === 'finish') return finish(engine, { ...w, opened }, move.secretKeyLost);
+  if (move.do === 'finish') return finish(engine, { ...w, opened }, move.secretKeyLost, answer.operationId);
   return again(engine, { ...w, opened }, engine.now());
 }
 

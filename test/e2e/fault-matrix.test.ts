@@ -11,7 +11,7 @@ import { quietRuntime } from '../support/quiet-runtime.js';
 quietRuntime();
 
 /** They mostly wait. */
-const AT_ONCE = 8;
+const AT_ONCE = 5;
 const WITHIN_MS = 300_000;
 
 it.concurrent.for(strategies)('the matrix has every call and every store operation of %s', async (strategy) => {

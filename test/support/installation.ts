@@ -152,7 +152,7 @@ export async function homeOf(
       onTestFinished(() => running.stop());
       return running;
     },
-    async until(what, holds, withinMs = 20_000) {
+    async until(what, holds, withinMs = 60_000) {
       const since = Date.now();
       let last: CredentialState | undefined;
       while (Date.now() < since + withinMs) {

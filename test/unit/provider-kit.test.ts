@@ -185,7 +185,7 @@ test.each<[mistake: string, Subject, foundBy: string, finding: RegExp]>([
     usual,
     /the class that follows from its capability/,
   ],
-])('a provider that %s is found out', { timeout: 60_000 }, async (_, subject, foundBy, finding) => {
+])('a provider that %s is found out', async (_, subject, foundBy, finding) => {
   expect(await findingOf(subject, foundBy)).toMatch(finding);
 });
 
