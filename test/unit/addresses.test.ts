@@ -13,6 +13,7 @@ describe('addresses that are never called', () => {
       'fe80::1',
       '[fe80::1]',
       'febf:ffff::',
+      'fe80:1:2:3:4:5:6:7',
       'fe80::1%eth0',
       '::ffff:169.254.169.254',
     ],
@@ -39,6 +40,16 @@ describe('addresses that are never called', () => {
     'api.example',
     'fe80.example',
     '169.254.example',
+    '10.169.254.1',
+    '169.254.1.1.example',
+    '2001:db8:1:2:3:4:5:6',
+    '2001:db8::a9fe:a9fe',
+    '2001:a9fe:a9fe::1',
+    '64:ff9a::a9fe:a9fe',
+    '65:ff9b::a9fe:a9fe',
+    '::1:a9fe:a9fe',
+    '::1:ffff:a9fe:a9fe',
+    'no:address',
   ])('but %s is', (host) => {
     expect(isRefusedHost(host)).toBe(false);
   });

@@ -26,10 +26,19 @@ describe('the class of a strategy', () => {
     ['C', 'it does not', { replayWindowMs: 0 }],
     ['D', 'the provider overlaps', { overlap: 'provider', providerGraceMs: 30 * minute }],
     ['E', 'nobody overlaps', { overlap: 'none', providerGraceMs: 0 }],
+    ['E', 'nobody overlaps, whatever grace is told', { overlap: 'none', providerGraceMs: 30 * minute }],
     ['E', 'the provider’s grace is 0', { overlap: 'provider', providerGraceMs: 0 }],
     ['E', 'the provider’s grace is not known', { overlap: 'provider' }],
   ])('is %s where %s', (expected, _why, over) => {
     expect(classOf({ ...capability, ...over })).toBe(expected);
+  });
+
+  test('comes with the provider’s grace where the overlap is the provider’s', () => {
+    const graceOf = (over: Partial<Capability>) =>
+      strategyOf({ ...capability, ...over }, { equips: false, restorable: false }, classB.timing).providerGraceMs;
+    expect(graceOf({ overlap: 'provider', providerGraceMs: 30 * minute })).toBe(30 * minute);
+    expect(graceOf({ overlap: 'provider' })).toBe(0);
+    expect(graceOf({ providerGraceMs: minute })).toBeNull();
   });
 
   test('says whether a new key can be taken back', () => {

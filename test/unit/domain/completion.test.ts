@@ -2,8 +2,19 @@ import { describe, expect, test } from 'vitest';
 import { attemptFailed, completionMove, incompleteOf, retryCompletion } from '../../../src/domain/completion.js';
 import { intend, nextIntentN } from '../../../src/domain/intents.js';
 import type { CredentialRecord, IntentFacts } from '../../../src/domain/record.js';
-import { completionId, stageSecretKey } from '../../../src/domain/transitions.js';
-import { after, classD, hour, intentFacts, operationOf, recordOf, second, t0, versionFacts } from './facts.js';
+import { completionId, stage, stageSecretKey } from '../../../src/domain/transitions.js';
+import {
+  after,
+  classD,
+  freshKey,
+  hour,
+  intentFacts,
+  operationOf,
+  recordOf,
+  second,
+  t0,
+  versionFacts,
+} from './facts.js';
 
 const lost = { sinceMs: t0, message: 'no secret key', deadlineMs: null, retryAtMs: t0, attempts: 0 };
 const operationId = completionId(2);
@@ -41,6 +52,21 @@ describe('a version that was published without its secret key', () => {
     expect(move(incomplete({ intents: [tried('unknown')] }), t0 + 6 * hour)).toEqual({ do: 'send' });
   });
 
+  test('sends again at the instant from which the lost attempt can have no effect', () => {
+    expect(move(incomplete({ intents: [tried('open')] }), t0 + 22 * second)).toEqual({ do: 'send' });
+  });
+
+  test('does not count what its rotation has sent', () => {
+    expect(move(incomplete({ intents: [tried('refused', { operationId: 'op-a' })] }))).toEqual({ do: 'send' });
+  });
+
+  test('is none where nothing is missing, or no version is left', () => {
+    const complete = recordOf();
+    expect(retryCompletion(complete, t0)).toBe(complete);
+    expect(attemptFailed(complete, t0, 0)).toBe(complete);
+    expect(incompleteOf(incomplete({ versions: [] }))).toBeNull();
+  });
+
   test('gives up when it is refused, or was tried too often', () => {
     expect(move(incomplete({ intents: [tried('refused')] }))).toEqual({ do: 'give-up' });
     const six = [1, 2, 3, 4, 5, 6].map((n) => tried('unknown', {}, n));
@@ -65,5 +91,14 @@ describe('a version that was published without its secret key', () => {
 
   test('takes no intent of another version', () => {
     expect(intend(incomplete(), tried('open', { operationId: completionId(1) })).kind).toBe('lost');
+    expect(intend(incomplete({ versions: [] }), tried('open')).kind).toBe('lost');
+  });
+
+  test('waits for the rotation that is at work, and takes nothing but a secret key', () => {
+    const at = incomplete();
+    const working = { ...at, operation: operationOf(at, { strategy: classD }) };
+    expect(intend(working, tried('open')).kind).toBe('lost');
+    expect(stageSecretKey(working, null, 'ok').kind).toBe('lost');
+    expect(stage(incomplete({ intents: [tried('open')] }), operationId, 1, freshKey(3)).kind).toBe('lost');
   });
 });

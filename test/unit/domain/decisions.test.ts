@@ -80,7 +80,8 @@ describe('a schedule’s nominal time', () => {
 
   test('is not read out of ids that only look like dates', () => {
     expect(Date.parse('nightly-2')).not.toBeNaN();
-    for (const id of ['nightly-2', '2001', 'no date at all', '']) expect(scheduled(id)).toEqual(rotate);
+    for (const id of ['nightly-2', '2001', 'no date at all', '', 'nightly-2020-01-01T00:00:00Z'])
+      expect(scheduled(id)).toEqual(rotate);
   });
 
   test('is superseded before it is too early', () => {
@@ -128,6 +129,12 @@ describe('what counts as leaked', () => {
   test('is every version alive, the pending one too, unless one is named', () => {
     expect(leakedVersions(request({ reason: 'compromise' }), alive)).toEqual([2, 3, 4]);
     expect(leakedVersions(request({ reason: 'compromise', leakedVersion: 2 }), alive)).toEqual([2]);
+  });
+
+  test('is every version alive where the named one never was', () => {
+    const two = view({ versions: [previousFacts(2), versionFacts(3)], highestVersion: 3 });
+    expect(leakedVersions(request({ reason: 'compromise', leakedVersion: 4 }), two)).toEqual([2, 3]);
+    expect(leakedVersions(request({ reason: 'compromise', leakedVersion: 3 }), two)).toEqual([3]);
   });
 
   test('is nothing for a version that is gone, a routine request or an unknown record', () => {

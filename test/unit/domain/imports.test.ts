@@ -23,6 +23,8 @@ const revokeOld = { policy };
 test('a first import is version 1, current, and nobody has seen it work', () => {
   const record = firstRecord('core-prod', 'installation-1', importedKey(1));
   expect(record).toMatchObject({ seq: 1, highestVersion: 1, operation: null });
+  const none = { intents: [], debts: [], acknowledged: [], waiting: [], seen: [], history: [], destroyed: [] };
+  expect(record).toMatchObject({ ...none, paused: null, capabilityLost: null, lostProofs: null });
   expect(currentOf(record)).toMatchObject({ version: 1, operationId: 'import/1', verifiedAtMs: null });
 });
 
@@ -96,11 +98,14 @@ describe('a key that keyturn knows', () => {
   const old = importedKey(1, { nowMs: t0 });
 
   test('comes back from grace as a new version, and is not deleted later', () => {
-    const record = after(importReplacement(base, old, revokeOld));
-    expect(record.versions.map((v) => [v.version, v.stage, v.keyId])).toEqual([
-      [2, 'previous', 'key-2'],
-      [3, 'current', 'key-1'],
-    ]);
+    const held = { ...base, versions: [previousFacts(1, {}, { state: 'held' }), versionFacts(2)] };
+    for (const before of [base, held]) {
+      const record = after(importReplacement(before, old, revokeOld));
+      expect(record.versions.map((v) => [v.version, v.stage, v.keyId])).toEqual([
+        [2, 'previous', 'key-2'],
+        [3, 'current', 'key-1'],
+      ]);
+    }
   });
 
   test('never comes back once it leaked, is being removed or was removed', () => {
@@ -115,6 +120,7 @@ describe('a key that keyturn knows', () => {
         destroyed: [{ version: 0, keyId: 'key-2', fingerprint: 'hmac:2', destroyedAtMs: t0, proof }],
       });
       expect(importReplacement(dead, key, null)).toEqual(lost);
+      expect(importReplacement(dead, importedKey(3), null), 'another key').toMatchObject({ kind: 'next' });
     }
   });
 

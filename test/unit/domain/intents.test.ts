@@ -5,6 +5,7 @@ import {
   expireOpenIntents,
   intend,
   nextIntentN,
+  notFound,
   raiseEpoch,
   reopen,
   settle,
@@ -87,6 +88,20 @@ describe('the old key’s life under a rotation in place', () => {
     expect(life(second)).toBe(t0 + graceMs);
   });
 
+  test('is given back when the rotation was refused, whatever became of a key made beside it', () => {
+    const record = { ...working({ strategy: classD }), intents: [intentFacts(1, { settled: 'unknown' })] };
+    const rotate = inPlace({ n: 2 });
+    expect(life(after(settle(after(intend(record, rotate)), rotate, 'refused')))).toBeNull();
+  });
+
+  test('is not given back by a create that was refused, and no key need be left', () => {
+    const record = recordOf({ versions: [versionFacts(1, { providerDiesAtMs: t0 + graceMs })] });
+    const create = intentFacts(1);
+    const bounded = after(intend(working({ strategy: classD }, record), create));
+    expect(life(after(settle(bounded, create, 'refused')))).toBe(t0 + graceMs);
+    expect(settle({ ...sent(), versions: [] }, inPlace(), 'refused')).toMatchObject({ kind: 'next' });
+  });
+
   test('keeps the bound that an earlier operation has left behind', () => {
     const bound = t0 + 10 * minute;
     const record = recordOf({ versions: [versionFacts(1, { providerDiesAtMs: bound })] });
@@ -101,6 +116,8 @@ describe('the old key’s life under a rotation in place', () => {
     const sentAt = (createdAtMs: number): CredentialRecord =>
       after(intend(working({ strategy: classD }, base), inPlace({ createdAtMs })));
     expect(life(sentAt(t0))).toBe(t0 + graceMs);
+    const outlivedMs = boundMs + classD.timing.skewMs;
+    expect(life(sentAt(outlivedMs))).toBe(outlivedMs + graceMs);
     expect(life(sentAt(boundMs + classD.timing.skewMs - 1)), 'the clocks may differ').toBe(boundMs);
   });
 
@@ -130,6 +147,28 @@ describe('settling', () => {
     expect(resent.intents).toMatchObject([{ settled: 'open', epoch: 1, sends: 2, sendBeforeMs: t0 + hour }]);
     expect(settle(resent, first, 'not-sent')).toEqual(lost);
     expect(settle(resent, { ...first, epoch: 1 }, 'unknown')).toMatchObject({ kind: 'next' });
+  });
+});
+
+describe('a value that was chosen for a key', () => {
+  test('is known to be in use once an answer has said so', () => {
+    const taken = after(settle(settledAs('open'), intentFacts(1), 'unknown', 'taken'));
+    expect(taken.intents).toMatchObject([{ settled: 'unknown', taken: true }]);
+    for (const hint of [null, 'keyless'] as const) {
+      expect(after(settle(settledAs('open'), intentFacts(1), 'unknown', hint)).intents[0]).not.toHaveProperty('taken');
+    }
+  });
+
+  test('and that was looked for in vain made no key, of an unknown intent of the operation at work only', () => {
+    const record = { ...settledAs('unknown'), intents: [intentFacts(1, { settled: 'unknown' }), intentFacts(2)] };
+    const [absent, other] = after(notFound(record, 'op-a', 1, false)).intents;
+    expect(absent).toEqual({ ...record.intents[0], absent: true });
+    expect(other).toEqual(record.intents[1]);
+    expect(after(notFound(record, 'op-a', 1, true)).intents[0]).toMatchObject({ absent: true, taken: true });
+    expect(notFound(record, 'op-a', 2, false)).toEqual(lost);
+    expect(notFound(record, 'op-a', 3, false)).toEqual(lost);
+    expect(notFound(record, 'op-b', 1, false)).toEqual(lost);
+    expect(notFound(compensate(record, 'op-a', t0), 'op-a', 1, false)).toEqual(lost);
   });
 });
 
@@ -168,6 +207,8 @@ describe('an answer without a usable key', () => {
   test('that named a key of another account is unknown, and a replay is no use', () => {
     const [wrong] = disown(settledAs('answered')).intents;
     expect(wrong).toMatchObject({ settled: 'unknown', keylessReplays: MAX_KEYLESS_REPLAYS });
+    const before = [intentFacts(1, { settled: 'answered' }), intentFacts(2, { settled: 'refused' })];
+    expect(disown({ ...working(), intents: before }).intents.map((i) => i.settled)).toEqual(['unknown', 'refused']);
     const secret = settledAs('answered', { kind: 'create-secret' });
     expect(disown(secret)).toBe(secret);
     expect(disown(recordOf())).toEqual(recordOf());
@@ -186,7 +227,8 @@ describe('an attempt whose worker is gone', () => {
   test('leaves settled intents alone', () => {
     const record = settledAs('refused');
     expect(expireOpenIntents(record, fencedMs)).toEqual(record);
-    expect(expireOpenIntents(recordOf(), fencedMs)).toEqual(recordOf());
+    const without = { ...recordOf(), intents: [intentFacts(1)] };
+    expect(expireOpenIntents(without, fencedMs), 'nothing says when').toEqual(without);
   });
 });
 
@@ -195,6 +237,8 @@ describe('taking back', () => {
     const record = compensate(working(), 'op-a', t0);
     expect(record.operation?.compensating).toBe(true);
     expect(compensate(record, 'op-a', t0)).toBe(record);
+    const settled = settledAs('unknown');
+    expect(compensate(settled, 'op-a', t0)).toMatchObject({ epoch: settled.epoch, intents: settled.intents });
     const other = working({ operationId: 'op-b' });
     expect(compensate(other, 'op-a', t0)).toBe(other);
   });

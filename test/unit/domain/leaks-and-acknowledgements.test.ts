@@ -53,6 +53,11 @@ describe('leaks', () => {
   });
 });
 
+test('a leak is marked also where no version is current', () => {
+  const record = recordOf({ versions: [previousFacts(1)] });
+  expect(markLeaked(record, [1]).versions).toMatchObject([{ leaked: true, retirement: { killNow: false } }]);
+});
+
 describe('acknowledgements', () => {
   const consumers = [{ name: 'billing', ackByMs: t0 + day, ackedAtMs: null }];
   const record = recordOf({
@@ -74,6 +79,19 @@ describe('acknowledgements', () => {
     expect(acked.acknowledged).toEqual([{ consumer: 'billing', version: 3 }]);
   });
 
+  test('are kept one a consumer, the newest version of it', () => {
+    let record = acknowledged(recordOf(), 'billing', 2, t0);
+    record = acknowledged(record, 'audit', 1, t0);
+    record = acknowledged(record, 'billing', 3, t0);
+    const known = [
+      { consumer: 'audit', version: 1 },
+      { consumer: 'billing', version: 3 },
+    ];
+    expect(record.acknowledged).toEqual(known);
+    for (const older of [2, 3]) expect(acknowledged(record, 'billing', older, t0)).toBe(record);
+    expect(acknowledged(record, 'audit', 2, t0).acknowledged).toContainEqual({ consumer: 'audit', version: 2 });
+  });
+
   test('of strangers stop no waiting', () => {
     expect(retirementOf(acknowledged(record, 'other', 3, t0), 1).consumers[0]?.ackedAtMs).toBeNull();
   });
@@ -87,6 +105,24 @@ describe('accepted requests that wait', () => {
     expect(keepWaiting(record, request({ requestId: 'r-29' }))).toBe(record);
     expect(dropWaiting(record, 'r-29').waiting).toHaveLength(19);
     expect(dropWaiting(record, 'never')).toBe(record);
+  });
+
+  const routine = (n: number) => request({ requestId: `routine-${n}` });
+  const leak = (n: number) => request({ requestId: `leak-${n}`, reason: 'compromise' });
+  const waitingAfter = (...requests: readonly ReturnType<typeof request>[]) =>
+    requests.reduce(keepWaiting, recordOf()).waiting.map(({ requestId }) => requestId);
+
+  test('are kept once, in their order', () => {
+    expect(waitingAfter(leak(1), routine(1), leak(1))).toEqual(['leak-1', 'routine-1']);
+  });
+
+  test('give way when there are too many: the oldest routine one, before any that reports a leak', () => {
+    const leaks = Array.from({ length: 18 }, (_, n) => leak(n));
+    const ids = leaks.map(({ requestId }) => requestId);
+    expect(waitingAfter(...leaks, routine(1), routine(2))).toEqual([...ids, 'routine-1', 'routine-2']);
+    expect(waitingAfter(...leaks, routine(1), routine(2), leak(99))).toEqual([...ids, 'routine-2', 'leak-99']);
+    const onlyLeaks = [...leaks, leak(50), leak(51), leak(52)];
+    expect(waitingAfter(...onlyLeaks)).toEqual([...ids.slice(1), 'leak-50', 'leak-51', 'leak-52']);
   });
 });
 

@@ -1,70 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { attentionOf, needsOperator } from '../../../src/domain/attention.js';
+import { needsOperator } from '../../../src/domain/attention.js';
 import type { ErrorCode } from '../../../src/domain/errors.js';
 import { newLane, type ActiveRotation, type LaneState } from '../../../src/domain/lane.js';
 import { nextRotationMs, stateOf, statusOf } from '../../../src/domain/projection.js';
-import type { CredentialRecord, DebtFacts, LockoutView } from '../../../src/domain/record.js';
+import type { CredentialRecord } from '../../../src/domain/record.js';
 import type { Attention } from '../../../src/domain/state.js';
-import { viewOf } from '../../../src/domain/view.js';
-import {
-  day,
-  hour,
-  identity,
-  minute,
-  policy,
-  previousFacts,
-  recordOf,
-  request,
-  rotationFacts,
-  t0,
-  versionFacts,
-} from './facts.js';
+import { day, hour, minute, previousFacts, recordOf, request, rotationFacts, t0, versionFacts } from './facts.js';
+import { active, capabilityLost, debt, laneOf, paused, rotatedRecord } from './lanes.js';
 
 const publishedAtMs = Date.parse('2026-11-21T04:00:04.120Z');
-
-function laneOf(record: CredentialRecord | null, over: Partial<LaneState> = {}, lockout: LockoutView | null = null) {
-  const lane: LaneState = {
-    ...newLane('core-prod'),
-    view: record && viewOf(record, lockout),
-    policy,
-    capability: 'B',
-    provider: 'mambu',
-    ...over,
-  };
-  return lane;
-}
-const rotatedRecord = (over: Partial<CredentialRecord> = {}): CredentialRecord =>
-  recordOf({ versions: [versionFacts(2)], highestVersion: 2, ...over });
-
-const active: ActiveRotation = {
-  operationId: 'op-a',
-  request: request(),
-  joined: [],
-  startedAtMs: t0,
-  step: 'rotate',
-  stepStartedAtMs: t0,
-  attempts: 1,
-  steps: [],
-  recovering: false,
-  parked: false,
-  waitingFor: [],
-  nextAttemptAtMs: null,
-  lastError: null,
-  unsaved: null,
-  preempted: false,
-};
-const paused = { sinceMs: t0, by: 'ada', reason: null };
-const capabilityLost = { sinceMs: t0, message: 'no secret key', deadlineMs: t0 + hour, retryAtMs: null, attempts: 0 };
-const debt = (kind: DebtFacts['kind']): DebtFacts => ({
-  kind,
-  version: null,
-  keyId: 'key-9',
-  sinceMs: t0,
-  attempts: 1,
-  nextAttemptAtMs: t0 + minute,
-  lastError: { code: 'KT-PROVIDER-BUSY', message: 'busy' },
-  identity,
-});
 
 describe('the state as JSON', () => {
   const consumers = [{ name: 'billing', ackByMs: publishedAtMs + day, ackedAtMs: null }];
@@ -86,11 +30,11 @@ describe('the state as JSON', () => {
     ],
   });
   const lockout = { used: 0, reserved: 0, limit: 4, asOfMs: t0 };
-  const state = stateOf(laneOf(record, { scheduledNextMs: t0 + day }, lockout), publishedAtMs);
+  const documented = () => stateOf(laneOf(record, { scheduledNextMs: t0 + day }, lockout), publishedAtMs);
   const at = '2026-11-21T04:00:00.000Z';
 
   test('is the documented one, key by key', () => {
-    expect(JSON.parse(JSON.stringify(state))).toStrictEqual({
+    expect(JSON.parse(JSON.stringify(documented()))).toStrictEqual({
       schemaVersion: 1,
       credentialId: 'core-prod',
       provider: 'mambu',
@@ -144,10 +88,39 @@ describe('the state as JSON', () => {
   });
 
   test('has its keys in the documented order', () => {
-    expect(Object.keys(state).join(' ')).toBe(
+    expect(Object.keys(documented()).join(' ')).toBe(
       'schemaVersion credentialId provider capability status current previous rotation pendingRequests debts lastRotation ' +
         'lastSkipped nextRotationAt paused lockout recordSeq reconciledAt attention',
     );
+  });
+
+  test('says who has paused it and why, when it was compared, and what was skipped', () => {
+    const because = { sinceMs: t0, by: 'ada', reason: 'freeze' };
+    const skipped = { request: request(), because: 'paused', atMs: t0 } as const;
+    const drift = { checkedAtMs: t0, findings: [] };
+    expect(stateOf(laneOf(rotatedRecord({ paused: because, drift }), { lastSkipped: skipped }), t0)).toMatchObject({
+      paused: { since: at, by: 'ada', reason: 'freeze' },
+      reconciledAt: at,
+      lastSkipped: { requestId: 'r-1', reason: 'routine', source: 'operator', because: 'paused', at },
+    });
+  });
+
+  test('says why the last rotation ended badly, and that nobody saw the key work', () => {
+    const error = { code: 'KT-FORBIDDEN', message: 'not permitted' };
+    const failed = rotationFacts('op', { outcome: 'failed', error });
+    const unproven = versionFacts(2, { verifiedAtMs: null, publishedAtMs: null, createdAtMs: t0 - day });
+    expect(stateOf(laneOf(rotatedRecord({ history: [failed], versions: [unproven] })), t0)).toMatchObject({
+      current: { verified: false, verifiedAt: null, publishedAt: '2026-11-20T04:00:00.000Z' },
+      lastRotation: { outcome: 'failed', error },
+    });
+  });
+
+  test('of an old version without a plan for its end is still shown', () => {
+    const old = versionFacts(1, { stage: 'previous' });
+    expect(stateOf(laneOf(rotatedRecord({ versions: [old, versionFacts(2)] })), t0)).toMatchObject({
+      previous: [{ retirement: 'in-grace', revokeAt: at, waitingFor: [] }],
+      debts: [],
+    });
   });
 
   test('of a rotation in progress leaves out what is not known', () => {
@@ -271,14 +244,14 @@ describe('the status', () => {
     stateOf(laneOf(record, over), t0).status;
 
   test.each([
-    ['needs-operator', status({ ...retiring, capabilityLost, paused }, { active })],
-    ['rotating', status({ ...retiring, paused }, { active })],
-    ['paused', status({ ...retiring, paused })],
-    ['retiring', status(retiring)],
-    ['new', status(null)],
-    ['idle', status(rotatedRecord())],
+    ['needs-operator', () => status({ ...retiring, capabilityLost, paused }, { active })],
+    ['rotating', () => status({ ...retiring, paused }, { active })],
+    ['paused', () => status({ ...retiring, paused })],
+    ['retiring', () => status(retiring)],
+    ['new', () => status(null)],
+    ['idle', () => status(rotatedRecord())],
   ])('is %s by the documented precedence', (expected, actual) => {
-    expect(actual).toBe(expected);
+    expect(actual()).toBe(expected);
   });
 
   test('is paused or rotating also while there is no key yet', () => {
@@ -301,91 +274,6 @@ describe('the status', () => {
   });
 });
 
-describe('attention', () => {
-  const codes = (record: CredentialRecord | null, over: Partial<LaneState> = {}, lockout?: LockoutView): string[] =>
-    attentionOf(laneOf(record, over, lockout), t0).map((a) => a.code);
-  const needed = rotationFacts('op', {
-    outcome: 'needs-operator',
-    endedAtMs: t0 + hour,
-    error: { code: 'KT-CREDENTIAL-REFUSED', message: 'x' },
-  });
-
-  test('is none while all is well', () => {
-    expect(codes(rotatedRecord())).toEqual([]);
-    expect(codes(recordOf())).toEqual([]);
-  });
-
-  test.each<[ErrorCode, CredentialRecord, Partial<LaneState>]>([
-    ['KT-CAPABILITY-LOST', rotatedRecord({ capabilityLost }), {}],
-    ['KT-CREDENTIAL-REFUSED', rotatedRecord({ history: [needed] }), {}],
-    ['KT-UNVERIFIED', rotatedRecord({ versions: [versionFacts(2, { verifiedAtMs: null })] }), {}],
-    ['KT-LEAKED', rotatedRecord({ versions: [versionFacts(2, { leaked: true })] }), {}],
-    ['KT-SUSPECTED-ORPHAN', rotatedRecord({ debts: [debt('suspected-orphan')] }), {}],
-    ['KT-DEBT', rotatedRecord({ debts: [debt('orphan')] }), {}],
-    ['KT-DEBT', rotatedRecord({ versions: [previousFacts(1, {}, { state: 'debt' }), versionFacts(2)] }), {}],
-    ['KT-PROOF-LOST', rotatedRecord({ lostProofs: { sinceMs: t0, message: 'x' } }), {}],
-    ['KT-NOT-IN-CONFIG', rotatedRecord(), { policy: null }],
-    ['KT-STORE-BEHIND', rotatedRecord(), { trouble: { code: 'KT-STORE-BEHIND', message: 'x', sinceMs: t0 } }],
-  ])('is raised: %s', (code, record, over) => {
-    expect(codes(record, over)).toEqual([code]);
-  });
-
-  test('tells the exact instant at which the current key dies', () => {
-    const [lost] = attentionOf(laneOf(rotatedRecord({ capabilityLost })), t0);
-    expect(lost).toStrictEqual({
-      code: 'KT-CAPABILITY-LOST',
-      since: '2026-11-21T04:00:00.000Z',
-      message: 'no secret key',
-      deadline: '2026-11-21T05:00:00.000Z',
-      command: 'keyturn import core-prod --replace',
-    });
-  });
-
-  test('asks for the import where a rotation was asked for without a key, until there is one', () => {
-    const [missing] = attentionOf(laneOf(null, { notImportedSinceMs: t0 }), t0);
-    expect(missing).toMatchObject({ code: 'KT-NOT-IMPORTED', command: 'keyturn import core-prod' });
-    expect(codes(null)).toEqual([]);
-    expect(codes(recordOf(), { notImportedSinceMs: t0 })).toEqual([]);
-  });
-
-  test('of a rotation that needed an operator is not hidden by a rollback that was refused', () => {
-    const refused = rotationFacts('op-2', { reason: 'rollback', outcome: 'failed', endedAtMs: t0 + 2 * hour });
-    expect(codes(rotatedRecord({ history: [refused, needed] }))).toEqual(['KT-CREDENTIAL-REFUSED']);
-    expect(codes(rotatedRecord({ history: [refused] }))).toEqual([]);
-  });
-
-  test('of a rotation that needed an operator clears with the next import', () => {
-    const mended = rotatedRecord({ history: [needed], versions: [versionFacts(3, { publishedAtMs: t0 + 2 * hour })] });
-    expect(codes(mended)).toEqual([]);
-  });
-
-  test('is not raised for a leak that is being replaced', () => {
-    const leaked = rotatedRecord({ versions: [versionFacts(2, { leaked: true })] });
-    expect(codes(leaked, { active })).toEqual([]);
-  });
-
-  test('is raised before the provider ends a key that a consumer may still hold', () => {
-    const consumers = [{ name: 'billing', ackByMs: t0 + day, ackedAtMs: null }];
-    const old = (over = {}, r = {}) => previousFacts(1, { providerDiesAtMs: t0 + hour, ...over }, { consumers, ...r });
-    const of = (v: ReturnType<typeof old>) => codes(rotatedRecord({ versions: [v, versionFacts(2)] }));
-    expect(of(old())).toEqual(['KT-DIES-EARLY']);
-    expect(of(old({ providerDiesAtMs: null, expiresAtMs: t0 + hour }))).toEqual(['KT-DIES-EARLY']);
-    expect(of(old({ providerDiesAtMs: t0 + 2 * day }))).toEqual([]);
-    expect(of(old({ providerDiesAtMs: t0 + minute }, { consumers: [] }))).toEqual([]);
-  });
-
-  test('is raised when the budget of invalid-credential calls is spent', () => {
-    expect(codes(rotatedRecord(), {}, { used: 4, reserved: 0, limit: 4, asOfMs: t0 })).toEqual(['KT-LOCKOUT-BUDGET']);
-    expect(codes(rotatedRecord(), {}, { used: 3, reserved: 0, limit: 4, asOfMs: t0 })).toEqual([]);
-  });
-
-  test('is raised for a pause that holds what should not wait', () => {
-    const queue = [{ request: request({ source: 'expiry' }), acceptedAtMs: t0, leakNoted: true }];
-    expect(codes(rotatedRecord({ paused }), { queue })).toEqual(['KT-PAUSED']);
-    expect(codes(rotatedRecord({ paused }))).toEqual([]);
-  });
-});
-
 describe('the next rotation', () => {
   const expiring = rotatedRecord({ versions: [versionFacts(2, { expiresAtMs: t0 + 30 * day })] });
   const retry = { request: request(), atMs: t0 + minute, failures: 1 };
@@ -401,12 +289,4 @@ describe('the next rotation', () => {
   test('is no fire that has passed', () => {
     expect(nextRotationMs(laneOf(rotatedRecord(), { scheduledNextMs: t0 }), t0)).toBeNull();
   });
-});
-
-test('the view keeps from the workflow what only custody needs', () => {
-  const record = rotatedRecord({ history: [rotationFacts('op-2'), rotationFacts('op-1')], seen: ['x.1.d'] });
-  const view = viewOf(record, null);
-  expect(view.lastRotation?.operationId).toBe('op-2');
-  for (const hidden of ['history', 'intents', 'seen', 'destroyed']) expect(view).not.toHaveProperty(hidden);
-  expect(viewOf(rotatedRecord(), null).lastRotation).toBeNull();
 });

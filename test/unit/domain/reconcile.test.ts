@@ -1,46 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { checkedDrift, driftAfter, driftOf, standing } from '../../../src/domain/drift.js';
 import { findingsOf, isOpen, type Compared, type Finding, type Sighting } from '../../../src/domain/reconcile.js';
-import type { CredentialRecord, DebtFacts } from '../../../src/domain/record.js';
-import { hasSameKeys, isDealtWith, repaired } from '../../../src/domain/repair.js';
-import { viewOf } from '../../../src/domain/view.js';
-import { day, hour, identity, minute, previousFacts, recordOf, retirementOf, t0, versionFacts } from './facts.js';
-
-const nowMs = t0 + hour;
-const second = 1_000;
-
-const sighting = (...keys: readonly (string | { keyId: string; revoked: boolean })[]): Sighting => ({
-  keys: keys.map((key) => (typeof key === 'string' ? { keyId: key } : key)),
-  account: 'listed',
-  current: 'works',
-  because: null,
-  code: null,
-});
-
-/** Version 2 is current, version 1 in grace, both listed, and the workflow has seen all of it. */
-function compared(over: Partial<Compared> = {}, record: Partial<CredentialRecord> = {}): Compared {
-  return {
-    record: recordOf({ seq: 7, versions: [previousFacts(1), versionFacts(2)], highestVersion: 2, ...record }),
-    sighting: sighting('key-1', 'key-2'),
-    repointed: null,
-    workflow: { seq: 7, version: 2, keyId: 'key-2' },
-    skewMs: 2 * second,
-    settleMs: 0,
-    nowMs,
-    ...over,
-  };
-}
-
-const debt = (kind: DebtFacts['kind'], keyId = 'key-9'): DebtFacts => ({
-  kind,
-  version: null,
-  keyId,
-  sinceMs: t0,
-  attempts: 3,
-  nextAttemptAtMs: nowMs + 10 * minute,
-  lastError: { code: 'KT-PROVIDER-BUSY', message: 'busy' },
-  identity,
-});
+import type { CredentialRecord } from '../../../src/domain/record.js';
+import { compared, debt, nowMs, sighting } from './comparison.js';
+import { minute, previousFacts, second, t0, versionFacts } from './facts.js';
 
 const short = (findings: readonly Finding[]) => findings.map(({ kind, code, repair }) => [kind, code, repair]);
 const found = (over: Partial<Compared> = {}, record: Partial<CredentialRecord> = {}) =>
@@ -177,115 +139,145 @@ describe('a comparison', () => {
     expect(found({ sighting: sighting() }, { versions })).toEqual([['missing-current', 'KT-KEY-MISSING', null]]);
   });
 
+  const reconcile = 'keyturn reconcile core-prod';
+  const replace = 'keyturn import core-prod --replace';
+  const ofCurrent = { version: 2, keyId: 'key-2', needsOperator: true, repair: null };
+  const ofOld = { version: 1, keyId: 'key-1', needsOperator: false };
+  const account = (over: Partial<Sighting>): Partial<Compared> => ({
+    sighting: { ...sighting(), keys: null, ...over },
+  });
+  const owing = previousFacts(1, {}, { state: 'debt' });
+  const busy = { code: 'KT-PROVIDER-BUSY', message: 'busy' };
+  const tried = previousFacts(1, {}, { state: 'debt', lastError: busy, nextAttemptAtMs: nowMs });
+
+  test.each<[string, Partial<Compared>, Partial<CredentialRecord>, Partial<Finding>]>([
+    ['gone', account({ account: 'gone' }), {}, { ...ofCurrent, next: replace }],
+    ['refused', account({ account: 'refused', current: 'refused' }), {}, { ...ofCurrent, next: replace }],
+    ['managed', account({ account: 'refused', because: 'said' }), {}, { ...ofCurrent, next: 'keyturn doctor' }],
+    [
+      'not asked',
+      account({ account: 'not-asked', current: 'not-tried', code: 'KT-LOCKOUT-BUDGET', because: 'said' }),
+      {},
+      {
+        ...ofCurrent,
+        kind: 'not-compared',
+        code: 'KT-LOCKOUT-BUDGET',
+        message: 'said',
+        next: 'keyturn lockout core-prod',
+      },
+    ],
+    [
+      'never proven',
+      account({ account: 'not-asked', code: 'KT-UNVERIFIED' }),
+      {},
+      { ...ofCurrent, kind: 'not-compared', next: reconcile },
+    ],
+    ['missing', { sighting: sighting('key-1') }, {}, { ...ofCurrent, next: replace }],
+    [
+      'ended',
+      { sighting: sighting('key-1') },
+      { versions: [previousFacts(1), versionFacts(2, { expiresAtMs: nowMs + 2 * second })] },
+      { ...ofCurrent, kind: 'missing-current', message: 'the current key key-2 has ended at the provider' },
+    ],
+    [
+      'other value',
+      { sighting: { ...sighting('key-1', 'key-2'), current: 'refused', because: '401' } },
+      {},
+      {
+        ...ofCurrent,
+        kind: 'secret-changed',
+        means: 'consumers hold a value that is not accepted (401)',
+        next: replace,
+      },
+    ],
+    ['old one gone', { sighting: sighting('key-2') }, {}, { ...ofOld, next: reconcile }],
+    [
+      'old one revoked',
+      { sighting: sighting({ keyId: 'key-1', revoked: true }, 'key-2') },
+      {},
+      { ...ofOld, kind: 'revoked-by-hand', next: null },
+    ],
+    [
+      'owed',
+      {},
+      { versions: [owing, versionFacts(2)] },
+      { ...ofOld, message: 'version 1 (key key-1) could not be revoked yet', next: reconcile },
+    ],
+    [
+      'owed and tried',
+      {},
+      { versions: [tried, versionFacts(2)] },
+      { message: 'version 1 (key key-1) could not be revoked yet (busy); next attempt at 2026-11-21T05:00:00.000Z' },
+    ],
+    [
+      'orphan',
+      {},
+      { debts: [debt('orphan')] },
+      { version: null, keyId: 'key-9', needsOperator: false, next: reconcile },
+    ],
+    [
+      'suspect',
+      { sighting: sighting('key-1', 'key-2', 'key-9') },
+      { debts: [debt('suspected-orphan')] },
+      { keyId: 'key-9', needsOperator: true, next: `${reconcile} --delete key-9` },
+    ],
+    ['suspect gone', {}, { debts: [debt('suspected-orphan')] }, { needsOperator: false, next: reconcile }],
+    ['foreign', { sighting: sighting('key-1', 'key-2', 'x') }, {}, { keyId: 'x', needsOperator: false, next: null }],
+    ['cloned', { sighting: sighting('x') }, {}, { ...ofCurrent, next: 'keyturn doctor' }],
+    ['repointed', { repointed: 'elsewhere' }, {}, { ...ofCurrent, message: 'elsewhere', next: replace }],
+    ['told', { workflow: { seq: 6, version: 1, keyId: null } }, {}, { needsOperator: false, next: reconcile }],
+    [
+      'store behind',
+      { workflow: { seq: 9, version: 2, keyId: 'key-2' } },
+      {},
+      {
+        ...ofCurrent,
+        means:
+          'the store hands out version 2; the current version is the same. Nothing is repaired: put the newer store back',
+        next: 'keyturn history core-prod',
+      },
+    ],
+  ])('names the key, who mends it and how: %s', (_, over, record, expected) => {
+    expect(findingsOf(compared(over, record))[0]).toMatchObject(expected);
+  });
+
+  test('has nothing to say without a current version, and believes nothing then', () => {
+    const empty = { versions: [], debts: [debt('orphan')] };
+    expect(found({}, empty)).toEqual([]);
+    expect(found({ sighting: { ...sighting(), keys: null, account: 'gone' } }, empty)).toEqual([]);
+    const elsewhere = findingsOf(compared({ repointed: 'x' }, empty));
+    expect(elsewhere).toMatchObject([{ kind: 'wrong-tenant', version: null, keyId: null }]);
+    const behind = findingsOf(compared({ workflow: { seq: 9, version: 3, keyId: null }, ...account({}) }, empty));
+    expect(behind).toMatchObject([{ kind: 'store-behind', version: null, keyId: null }]);
+    expect(behind[0]?.means).toContain("version 0; the workflow's is version 3 (key unknown, not looked for)");
+  });
+
+  test('leaves alone what is on its way: an old key that was suspended, one in no debt, a debt that names a living key', () => {
+    const revoked = { sighting: sighting({ keyId: 'key-1', revoked: true }, 'key-2') };
+    const held = previousFacts(1, {}, { state: 'held', suspendedAtMs: t0 });
+    const suspended = previousFacts(1, {}, { suspendedAtMs: t0 });
+    for (const old of [held, suspended]) expect(found(revoked, { versions: [old, versionFacts(2)] })).toEqual([]);
+    expect(found({}, { debts: [debt('orphan', 'key-1'), debt('mirror')] })).toEqual([]);
+    const unplanned = versionFacts(1, { stage: 'previous' });
+    expect(found({ sighting: sighting('key-2') }, { versions: [unplanned, versionFacts(2)] })).toEqual([]);
+  });
+
+  test('counts on the listing up to the skew before a key ends by itself', () => {
+    const missing = (expiresAtMs: number) =>
+      found({ sighting: sighting('key-2') }, { versions: [previousFacts(1, { expiresAtMs }), versionFacts(2)] });
+    expect(missing(nowMs + 2 * second)).toEqual([]);
+    expect(missing(nowMs + 2 * second + 1)).toMatchObject([['missing-previous', 'KT-DRIFT', 'close']]);
+    const settled = [previousFacts(1), versionFacts(2, { createdAtMs: nowMs - 30 * second })];
+    expect(found({ sighting: sighting('key-1'), settleMs: 30 * second }, { versions: settled })).toMatchObject([
+      ['missing-current', 'KT-KEY-MISSING', null],
+    ]);
+  });
+
   test('says for every finding what it means, and the next command for all that is open', () => {
     const worst = { workflow: { seq: 1, version: 1, keyId: 'key-1' }, sighting: sighting('x', 'key-2') };
     const findings = findingsOf(compared(worst, { debts: [debt('orphan'), debt('suspected-orphan', 'unlisted')] }));
     expect(findings.length).toBe(5);
     for (const f of findings) expect(f.means).not.toBe('');
     for (const f of findings.filter(isOpen)) expect(f.next).toMatch(/^keyturn \w+/);
-  });
-});
-
-describe('the repairs', () => {
-  test('make due what is owed, and touch nothing else', () => {
-    const { record } = compared({}, { debts: [debt('orphan'), debt('orphan', 'other'), debt('mirror')] });
-    const findings = findingsOf(compared({}, { debts: [debt('orphan')] }));
-    const next = repaired(record, findings, nowMs, 0);
-    expect(next.debts.map((d) => d.nextAttemptAtMs === nowMs)).toEqual([true, false, false]);
-    expect({ ...next, debts: [] }).toEqual({ ...record, debts: [] });
-  });
-
-  test('leave it to the workflow to prove the death of a version that is gone, after propagation', () => {
-    const c = compared({ sighting: sighting('key-2') });
-    const next = repaired(c.record, findingsOf(c), nowMs, 200 * second);
-    expect(next.versions.map((v) => v.version)).toEqual([1, 2]);
-    expect(retirementOf(next, 1)).toMatchObject({
-      state: 'revoking',
-      deletedAtMs: nowMs,
-      suspendedAtMs: nowMs,
-      nextAttemptAtMs: nowMs + 200 * second,
-    });
-    expect(next.versions[1]).toEqual(c.record.versions[1]);
-    expect(found({ sighting: sighting('key-2') }, next)).toEqual([]);
-  });
-
-  test('forget a suspect that is gone, and change nothing to tell the workflow', () => {
-    const c = compared({ workflow: { seq: 1, version: 1, keyId: null } }, { debts: [debt('suspected-orphan')] });
-    const findings = findingsOf(c);
-    expect(repaired(c.record, findings, nowMs, 0).debts).toEqual([]);
-    const tell = findings.filter(({ repair }) => repair === 'tell');
-    expect(tell).toHaveLength(1);
-    expect(repaired(c.record, tell, nowMs, 0)).toBe(c.record);
-  });
-
-  test('are dealt with once they are done, or tried and planned anew', () => {
-    const c = compared({}, { debts: [debt('orphan')] });
-    const findings = findingsOf(c);
-    const due = repaired(c.record, findings, nowMs, 0);
-    expect(isDealtWith(due, findings, nowMs)).toBe(false);
-    expect(isDealtWith({ ...due, debts: [] }, findings, nowMs)).toBe(true);
-    expect(isDealtWith(c.record, findings, nowMs)).toBe(true);
-  });
-
-  test('are not made where a rotation or an import came between', () => {
-    const { record } = compared();
-    expect(hasSameKeys(record, { ...record, seq: 8, acknowledged: [{ consumer: 'billing', version: 2 }] })).toBe(true);
-    expect(hasSameKeys(record, { ...record, versions: [versionFacts(2)] })).toBe(false);
-    expect(hasSameKeys(record, { ...record, debts: [debt('orphan')] })).toBe(false);
-  });
-});
-
-describe('what a comparison leaves in the record', () => {
-  const missing = (over: Partial<Compared> = {}) => findingsOf(compared({ sighting: sighting('key-1'), ...over }));
-  const drift = (atMs = nowMs) => {
-    const made = driftOf(missing(), atMs);
-    if (!made) throw new Error('nothing was compared');
-    return made;
-  };
-  const standingIn = (record: CredentialRecord) => standing(viewOf(record, null)).map(({ code }) => code);
-
-  test('is what only somebody can mend; debts are in the record already', () => {
-    const found = findingsOf(compared({ sighting: sighting('key-2', 'x') }, { debts: [debt('orphan')] }));
-    expect(driftOf(found, nowMs)?.findings.map(({ kind }) => kind)).toEqual(['missing-previous']);
-    expect(driftOf([], nowMs)).toEqual({ checkedAtMs: nowMs, findings: [] });
-  });
-
-  test('is nothing where the provider was not asked, or the store is behind', () => {
-    const notAsked: Sighting = { keys: null, account: 'not-asked', current: 'not-tried', because: null, code: null };
-    expect(driftOf(missing({ sighting: notAsked }), nowMs)).toBeNull();
-    expect(driftOf(missing({ workflow: { seq: 9, version: 2, keyId: null } }), nowMs)).toBeNull();
-  });
-
-  test('keeps its first instant', () => {
-    const later = driftAfter(drift(), drift(nowMs + day));
-    expect(later).toMatchObject({ checkedAtMs: nowMs + day, findings: [{ sinceMs: nowMs }] });
-  });
-
-  test('stands until another version is current, or a clean comparison came', () => {
-    const { record } = compared();
-    expect(standingIn({ ...record, drift: drift() })).toEqual(['KT-KEY-MISSING']);
-    expect(standingIn({ ...record, drift: { checkedAtMs: nowMs, findings: [] } })).toEqual([]);
-    const replaced = [previousFacts(2), versionFacts(3)];
-    expect(standingIn({ ...record, versions: replaced, drift: drift() })).toEqual([]);
-    expect(standingIn(record)).toEqual([]);
-  });
-
-  test('is taken from outside only in its own shape, and bounded', () => {
-    const own = drift();
-    expect(checkedDrift(own)).toEqual(own);
-    const [finding] = own.findings;
-    const many = { ...own, findings: Array.from({ length: 50 }, () => finding) };
-    expect(checkedDrift(many)?.findings).toHaveLength(10);
-    const wrong = [
-      null,
-      'x',
-      {},
-      { ...own, checkedAtMs: 'x' },
-      { ...own, findings: [{ ...finding, code: 'KT-NO-SUCH' }] },
-      { ...own, findings: [{ ...finding, message: 'x'.repeat(10_000) }] },
-      { ...own, findings: [{ ...finding, version: '1' }] },
-      { ...own, findings: [null] },
-    ];
-    for (const given of wrong) expect(checkedDrift(given)).toBeNull();
   });
 });

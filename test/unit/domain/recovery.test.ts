@@ -153,6 +153,8 @@ describe('class C after a lost answer', () => {
     const three = intents(['create-key', 'unknown'], ['create-key', 'unknown'], ['create-key', 'unknown']);
     expect(move(classC, three.slice(0, 2))).toEqual(send('create-key'));
     expect(move(classC, three)).toMatchObject({ do: 'give-up', deadlineMs: null });
+    const known = intents(['create-key', 'answered'], ['create-key', 'answered'], ['create-key', 'unknown']);
+    expect(move(classC, known), 'answered ones left none').toEqual(send('create-key'));
   });
 });
 
@@ -174,6 +176,15 @@ describe('class D after a lost rotation', () => {
   test('treats that key like class B, a few times', () => {
     expect(move(classD, intents(lostRotation, ['create-key', 'unknown']))).toEqual({ do: 'replay', n: 2 });
     expect(move(classD, intents(lostRotation, ['create-key', 'unknown', { sends: 6 }]))).toEqual(send('create-key'));
+  });
+
+  test('does not count the lost rotation among the lost keys', () => {
+    const tired = ['create-key', 'unknown', { sends: 6 }] as const;
+    expect(move(classD, intents(lostRotation, tired, tired))).toEqual(send('create-key'));
+    expect(move(classD, intents(lostRotation, tired, tired, tired))).toMatchObject({ do: 'give-up', deadlineMs });
+    expect(move(classD, intents(lostRotation, tired, ['create-key', 'refused']))).toEqual(send('rotate'));
+    const again = intents(lostRotation, ['create-key', 'refused'], lostRotation, ['create-key', 'refused']);
+    expect(move(classD, again)).toMatchObject({ do: 'give-up', deadlineMs });
   });
 
   test('rotates exactly once more where making a key is refused', () => {
@@ -218,6 +229,8 @@ describe('a rotated key that is refused for good', () => {
     expect(another(intents(['rotate', 'answered']))).toBe(true);
     expect(another(intents(['rotate', 'answered'], ['create-key', 'answered']))).toBe(false);
     expect(another(intents(['rotate', 'answered']), deadlineMs)).toBe(false);
+    const lost = recordWith(classB, intents(['create-key', 'unknown']), { secretKey: 'ok' });
+    expect(canMakeAnother(lost, operationOf(lost, { strategy: classB }), t0), 'by a replay').toBe(true);
   });
 });
 
@@ -307,6 +320,8 @@ describe('strangers', () => {
   test.each([
     ['what was given', day, true],
     ['what remains after a minute', day - minute, true],
+    ['what was given, rounded', day + second, true],
+    ['what remains, rounded', day - minute - second, true],
     ['more than we asked for', 2 * day, false],
     ['less than can remain', day - hour, false],
   ])('(d) are judged by the lifetime we set: %s', (_what, ttlMs, fits) => {
@@ -339,6 +354,14 @@ describe('strangers', () => {
       destroyed: [{ version: 0, keyId: 'dead', fingerprint: 'hmac:0', destroyedAtMs: t0, proof: 'elapsed' }],
     });
     expect(strangers(record, listed('key-1', 'key-2', 'key-3', 'owed', 'dead'), null)).toEqual(nothing);
+  });
+
+  test('are as uncertain as the least known of two lost creates', () => {
+    const two = (first: Partial<IntentFacts>, settled: Settled) =>
+      lost({ intents: intents(['create-key', 'unknown', first], ['create-key', settled]) });
+    expect(strangers(two({ inventory: null }, 'unknown'), listed('new'), null)).toMatchObject({ uncertain: true });
+    expect(strangers(two({}, 'open'), listed('new'), null)).toMatchObject({ suspects: ['new'], uncertain: true });
+    expect(strangers(two({}, 'unknown'), listed('new'), null)).toMatchObject({ suspects: ['new'], uncertain: false });
   });
 
   test('are never certain while an attempt may still be executed', () => {

@@ -48,6 +48,16 @@ describe('a retirement', () => {
     expect(revokeAtMs(acked)).toBe(dueMs);
     const older = beginRetirement(versionFacts(1), successor, billing, [{ consumer: 'billing', version: 1 }], t0);
     expect(waitingFor(older, t0)).toEqual(['ack:billing']);
+    const audit = { consumer: 'audit', version: 9 };
+    const among = beginRetirement(
+      versionFacts(1),
+      successor,
+      billing,
+      [audit, { consumer: 'billing', version: 2 }],
+      t0,
+    );
+    expect(waitingFor(among, t0)).toEqual([]);
+    expect(waitingFor(beginRetirement(versionFacts(1), successor, billing, [audit], t0), t0)).toEqual(['ack:billing']);
   });
 
   test('is immediate for a leaked version with a verified successor, whatever consumers say', () => {
@@ -138,6 +148,7 @@ describe('diesAt', () => {
     expect(diesAtMs(previousFacts(1, { providerDiesAtMs: t0 + minute }))).toBe(t0 + minute);
     expect(diesAtMs(previousFacts(1, { expiresAtMs: t0 + second, providerDiesAtMs: t0 + minute }))).toBe(t0 + second);
     expect(diesAtMs(previousFacts(1, { providerDiesAtMs: t0 + day }))).toBe(dueMs);
+    expect(diesAtMs(previousFacts(1, {}, { notBeforeMs: t0 + day }))).toBe(t0 + day);
   });
 
   test('is the provider’s end alone where keyturn does not delete', () => {

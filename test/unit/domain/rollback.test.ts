@@ -35,6 +35,32 @@ describe('a rollback', () => {
     expect(record.highestVersion).toBe(3);
   });
 
+  test('leaves every other version as it is, and what the past rotations were', () => {
+    const left = with1();
+    const others = [previousFacts(5), previousFacts(6, {}, { state: 'revoking' })];
+    const earlier = rotationFacts('op-2');
+    const record = after(
+      rollBack(
+        { ...left, versions: [...left.versions, ...others], highestVersion: 6, history: [earlier] },
+        1,
+        policy,
+        back,
+      ),
+    );
+    expect(record.versions.map((v) => [v.version, v.stage])).toEqual([
+      [2, 'previous'],
+      [5, 'previous'],
+      [6, 'previous'],
+      [7, 'current'],
+    ]);
+    expect(record.versions).toEqual(expect.arrayContaining(others));
+    expect(record.history.map((h) => h.operationId)).toEqual(['rollback/r', 'op-2']);
+  });
+
+  test('to a version that is held is possible, once the provider has restored it', () => {
+    expect(version(after(rollBack(with1({}, { state: 'held' }), 1, policy, back)), 3).keyId).toBe('key-1');
+  });
+
   test('twice is done', () => {
     expect(rollBack(after(rollBack(with1(), 1, policy, back)), 1, policy, back)).toEqual({ kind: 'done' });
   });
@@ -53,6 +79,7 @@ describe('a rollback', () => {
   test('loses when the version is gone, current, leaked or being removed, or a rotation is at work', () => {
     expect(rollBack(with1(), 7, policy, back)).toEqual(lost);
     expect(rollBack(with1(), 2, policy, back)).toEqual(lost);
+    expect(rollBack(recordOf({ versions: [previousFacts(1)] }), 1, policy, back)).toEqual(lost);
     expect(rollBack(with1({ leaked: true }), 1, policy, back)).toEqual(lost);
     expect(rollBack(with1({}, { state: 'revoking' }), 1, policy, back)).toEqual(lost);
     expect(rollBack(with1({}, { state: 'debt' }), 1, policy, back)).toEqual(lost);
@@ -109,5 +136,7 @@ describe('a rollback is refused', () => {
     expect(refusal(held(), 1, t0 + day, false, true)).toBeNull();
     expect(refusal(held({ expiresAtMs: t0 + day + 1 }), 1, t0 + day, false, true)).toMatch(/too soon/);
     expect(refusal(held({ leaked: true }), 1, t0, false, true)).toMatch(/leaked/);
+    expect(refusal(with1(), 1, t0 + graceMs, false, true)).toMatch(/grace/);
+    expect(refusal(with1({}, { state: 'revoking' }), 1, t0, false, true)).toMatch(/being revoked/);
   });
 });

@@ -77,5 +77,14 @@ describe('the short hash', () => {
     fc.assert(fc.property(fc.string(), (id) => /^[0-9a-z]{13}$/.test(shortHash(id))));
     const ids = Array.from({ length: 50_000 }, (_, i) => shortHash(`webhook/${i}`));
     expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.filter((id) => id.length !== 13)).toEqual([]);
+  });
+
+  test('and the entries made of it stay what they are: stores hold them', () => {
+    expect(['', 'r-2', 'webhook/größe 鍵'].map(shortHash)).toEqual(['evgbi2jjvqxho', '62k1zpoz6ht23', 'zn39gblb576gc']);
+    expect(remember(remember([], 'mambu/0a', t0), 'r-2', t0, 'operation-1')).toEqual([
+      '2rzwfsb73jfji.1795233600.h',
+      '62k1zpoz6ht23.1795233600.d.ooomiov',
+    ]);
   });
 });

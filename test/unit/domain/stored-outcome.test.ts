@@ -3,7 +3,7 @@ import { bounds, type CredentialRecord } from '../../../src/domain/record.js';
 import { remember } from '../../../src/domain/seen.js';
 import { storedOutcome } from '../../../src/domain/storedOutcome.js';
 import { closeOperation } from '../../../src/domain/transitions.js';
-import { hour, recordOf, rotationFacts, t0 } from './facts.js';
+import { hour, recordOf, rotationFacts, t0, versionFacts } from './facts.js';
 
 const ended = (record: CredentialRecord, n: number, more: Parameters<typeof rotationFacts>[1] = {}): CredentialRecord =>
   closeOperation(record, rotationFacts(`operation-${n}`, { requestId: `r-${n}`, version: n, ...more }), t0 + n);
@@ -20,6 +20,23 @@ describe('the outcome of an earlier request', () => {
     });
     expect(storedOutcome(record, 'r-3', t0 + hour)).toMatchObject({ outcome: 'rotated', version: 3, error: null });
     expect(storedOutcome(record, 'r-4', t0 + hour)).toBeNull();
+  });
+
+  test('names the key that was current then, and when it was published', () => {
+    const dead = { version: 2, keyId: 'key-2', fingerprint: 'hmac:2', destroyedAtMs: t0, proof: 'listed' } as const;
+    const publishedAtMs = t0 - hour;
+    const versions = [versionFacts(3, { publishedAtMs }), versionFacts(4, { stage: 'pending', publishedAtMs: null })];
+    const failed = rotationFacts('operation-5', { requestId: 'r-5', version: 3, outcome: 'failed', endedAtMs: t0 + 5 });
+    const record = closeOperation(ended(ended(recordOf({ versions, destroyed: [dead] }), 2), 3), failed, t0 + 5);
+    const told = (requestId: string) => storedOutcome(record, requestId, t0);
+    expect(told('r-3'), 'living').toMatchObject({ keyId: 'key-3', publishedAtMs });
+    expect(told('r-5'), 'failed, and left it current').toMatchObject({ keyId: 'key-3', publishedAtMs });
+    expect(told('r-2'), 'its rotation tells').toMatchObject({ keyId: 'key-2', publishedAtMs: t0 });
+  });
+
+  test('does not know when an imported key was published that is gone', () => {
+    const failed = ended(recordOf({ versions: [] }), 2, { outcome: 'failed', version: 1 });
+    expect(storedOutcome(failed, 'r-2', t0)).toMatchObject({ version: 1, keyId: null, publishedAtMs: null });
   });
 
   test('is the last one, where keyturn has tried again by itself', () => {

@@ -72,6 +72,7 @@ describe('begin', () => {
     const record = recordOf({ history: [rotationFacts('op-0', { outcome: 'failed' })] });
     expect(begin(record, operationOf(record), null)).toEqual(lost);
     expect(begin(record, operationOf(record), 'op-0')).toMatchObject({ kind: 'next' });
+    expect(begin(recordOf(), operationOf(recordOf()), null)).toMatchObject({ kind: 'next' });
   });
 
   test('takes its own request out of the waiting ones and leaves the others', () => {
@@ -101,6 +102,7 @@ describe('stage', () => {
   test('by a stale operation loses', () => {
     expect(stage(working(), 'op-b', 1, freshKey(2))).toEqual(lost);
     expect(stage(recordOf(), 'op-a', 1, freshKey(2))).toEqual(lost);
+    expect(stage({ ...working(), versions: [] }, 'op-a', 1, freshKey(2)), 'nothing is current').toEqual(lost);
   });
 
   test('is possible while taking back, so that a late answer is found and removed', () => {
@@ -113,10 +115,18 @@ describe('a secret key', () => {
     const intents = [intentFacts(1, { settled: 'unknown' }), intentFacts(2)];
     const record = after(stageSecretKey({ ...sealed(), intents }, 2, 'lost'));
     expect(record.intents).toMatchObject([{ settled: 'unknown' }, { settled: 'answered' }]);
-    expect(pendingOf(record)?.secretKey).toBe('lost');
+    expect(record.versions.map((v) => v.secretKey)).toEqual(['ok', 'lost']);
     expect(stageSecretKey(record, 2, 'lost')).toEqual({ kind: 'done' });
     expect(stageSecretKey(record, null, 'lost')).toEqual({ kind: 'done' });
     expect(pendingOf(after(stageSecretKey(record, null, 'ok')))?.secretKey).toBe('ok');
+  });
+
+  test('settles its own intent even where the version is known to have one', () => {
+    const intents = [intentFacts(1, { settled: 'answered' }), intentFacts(2)];
+    expect(after(stageSecretKey({ ...sealed(), intents }, 2, 'ok')).intents).toMatchObject([
+      { settled: 'answered' },
+      { settled: 'answered' },
+    ]);
   });
 
   test('has nowhere to go without a pending version', () => {
@@ -189,6 +199,12 @@ describe('publish', () => {
     ]);
   });
 
+  test('leaves the versions that were in grace already as they are', () => {
+    const older = previousFacts(1, {}, { state: 'revoking', supersededAtMs: t0 - day });
+    const base = recordOf({ versions: [older, versionFacts(2)], highestVersion: 2 });
+    expect(version(after(publish(sealed({}, base), 'op-a', publishing)), 1)).toEqual(older);
+  });
+
   test('names its version in the history even when an earlier operation had sealed it', () => {
     const left = { ...sealed(), operation: null, intents: [] };
     const record = working({ operationId: 'op-b' }, left);
@@ -210,6 +226,16 @@ describe('publish', () => {
     });
   });
 
+  test('asks for the missing secret key itself where it can, with a key that was seen to work', () => {
+    const retryAt = (strategy: typeof classD, verified: boolean): number | null | undefined => {
+      const bare = stage(working({ strategy }), 'op-a', 1, { ...freshKey(2), secretKey: 'lost' });
+      return after(publish(after(bare), 'op-a', { ...publishing, verified })).capabilityLost?.retryAtMs;
+    };
+    expect(retryAt(classD, true)).toBe(t0);
+    expect(retryAt(classD, false)).toBeNull();
+    expect(retryAt({ ...classD, intents: ['rotate', 'create-key'] }, true)).toBeNull();
+  });
+
   test('keeps an old id from being deleted before the last rotation that may have happened is surely over', () => {
     const rotate = (n: number, settled: 'unknown' | 'answered' | 'not-sent', sendBeforeMs: number) =>
       intentFacts(n, { kind: 'rotate', settled, sendBeforeMs });
@@ -219,6 +245,7 @@ describe('publish', () => {
     };
     const graceAndSkewMs = 30 * minute + 2 * second;
     expect(notBefore(rotate(1, 'answered', t0))).toBeNull();
+    expect(notBefore(intentFacts(1, { settled: 'unknown' })), 'a key beside it').toBeNull();
     expect(notBefore(rotate(1, 'unknown', t0))).toBe(t0 + graceAndSkewMs);
     expect(notBefore(rotate(1, 'unknown', t0), rotate(2, 'answered', t0 + 9))).toBe(t0 + 9 + graceAndSkewMs);
     expect(notBefore(rotate(1, 'unknown', t0), rotate(2, 'not-sent', t0 + 9))).toBe(t0 + graceAndSkewMs);
@@ -337,6 +364,17 @@ describe('debts', () => {
   test('turn from suspicion to certainty, never back', () => {
     expect(addDebt([debt('suspected-orphan')], debt('orphan'))).toMatchObject([{ kind: 'orphan' }]);
     expect(addDebt([debt('orphan', 3)], debt('suspected-orphan'))).toMatchObject([{ kind: 'orphan', attempts: 3 }]);
+  });
+
+  test('of other keys and kinds stay', () => {
+    const other = { ...debt('orphan'), keyId: 'other' };
+    expect(addDebt([other], debt('orphan'))).toEqual([other, debt('orphan')]);
+    expect(addDebt([debt('mirror')], debt('suspected-orphan'))).toHaveLength(2);
+    expect(addDebt([debt('suspected-orphan')], debt('mirror'))).toHaveLength(2);
+    expect(addDebt([debt('suspected-orphan'), debt('mirror')], debt('orphan')).map((d) => d.kind)).toEqual([
+      'mirror',
+      'orphan',
+    ]);
   });
 
   test('are changed and paid by key, the others stay', () => {

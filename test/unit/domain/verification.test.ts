@@ -54,6 +54,12 @@ describe('where the provider ends the old key (D)', () => {
       { ...late, listed: null },
       again(lastSafeMs),
     ],
+    ['no listing, at the last safe instant: refused', { ...dying, listed: null, nowMs: lastSafeMs }, refused],
+    [
+      'refused twice, at the last safe instant it is too late for another key',
+      { ...dying, ...first, another: true, nowMs: lastSafeMs },
+      unverified(lastSafeMs),
+    ],
     ['no listing and no time at all: refused', { ...tooLate, listed: null }, refused],
     ['refused twice, another key can be made: given up', { ...dying, ...first, another: true }, refused],
     [
