@@ -426,6 +426,21 @@ describe('writes with an unknown outcome', () => {
 });
 
 describe('late answers', () => {
+  test('come in the order of their intents, and each intent’s as they were received', async () => {
+    await importOne();
+    for (const intent of [10, 2]) {
+      await custody.keepLate(ID, { ...lateAnswer(intent, 'second'), receivedAtMs: nowMs + 9 });
+      await custody.keepLate(ID, { ...lateAnswer(intent, 'first'), receivedAtMs: nowMs });
+    }
+    const kept = await custody.readLate(ID, 'op-1');
+    expect(kept.map((a) => [a.intent, a.fields['apiKey']?.reveal()])).toEqual([
+      [2, 'first'],
+      [2, 'second'],
+      [10, 'first'],
+      [10, 'second'],
+    ]);
+  });
+
   test('are kept beside the record, each different one once, and dropped with their operation', async () => {
     await importOne();
     await custody.keepLate(ID, lateAnswer(2));
