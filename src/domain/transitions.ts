@@ -299,7 +299,6 @@ export function destroy(
   };
 }
 
-/** One debt per key and kind; certainty replaces suspicion, never the other way round. */
 /** A debt that is due at once. */
 export function newDebt(
   kind: DebtFacts['kind'],
@@ -311,6 +310,7 @@ export function newDebt(
   return { kind, version, keyId, sinceMs: nowMs, attempts: 0, nextAttemptAtMs: nowMs, lastError: null, identity };
 }
 
+/** One debt per key and kind; certainty replaces suspicion, never the other way round. */
 export function addDebt(debts: readonly DebtFacts[], debt: DebtFacts): readonly DebtFacts[] {
   const sameKey = debts.filter((d) => d.keyId === debt.keyId);
   const suspicion = debt.kind === 'suspected-orphan';

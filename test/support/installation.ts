@@ -62,8 +62,8 @@ export interface Home {
   readonly client: KeyturnClient;
   readonly vault: Vault;
   config(): Promise<Config>;
-  /** @param more e.g. other workflows than those of the build */
-  worker(more?: Pick<WorkerOptions, 'workflowBundle'>): Promise<RunningWorker>;
+  /** Its workflows run in the thread of the tests, unless told otherwise. @param more e.g. other workflows than those of the build */
+  worker(more?: Pick<WorkerOptions, 'workflowBundle' | 'debugMode'>): Promise<RunningWorker>;
   state(): Promise<CredentialState>;
   /** Polls the query. Fails with the last state when the deadline passes. */
   until(what: string, holds: (state: CredentialState) => boolean, withinMs?: number): Promise<CredentialState>;
