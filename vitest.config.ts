@@ -29,6 +29,14 @@ const explorer =
         },
       ];
 
+/** Of their tables `npm test` runs the first cases, `npm run test:long` all: see test/support/sample.ts. */
+const sampled = [
+  'test/e2e/{faults-rotation,faults-create,faults-outage,apigee-faults,apigee-crash,crash-steps-rotation}.test.ts',
+];
+const unit = { testTimeout: 60_000 };
+/** Generous: on a busy machine a test that waits for work of others takes as long as they do. */
+const e2e = { globalSetup, testTimeout: 180_000, hookTimeout: 120_000 };
+
 /** Minutes of outages, floods, disks and upgrades: `npm run test:long`, beside `npm test`. */
 const long =
   process.env['KEYTURN_TEST_LONG'] === undefined
@@ -36,7 +44,7 @@ const long =
     : [
         {
           extends: true as const,
-          test: { name: 'long', include: ['test/long/**/*.test.ts'], globalSetup, testTimeout: 120_000 },
+          test: { name: 'long', include: ['test/long/**/*.test.ts', ...sampled], ...e2e },
         },
       ];
 
@@ -45,9 +53,6 @@ const alone = {
   unit: ['test/unit/{file-store,key-file}-faults.test.ts'],
   e2e: ['test/e2e/{secrets,apigee-secrets,arazzo-secrets,acknowledgements,temporal-server}.test.ts'],
 };
-const unit = { testTimeout: 60_000 };
-/** Generous: on a busy machine a test that waits for work of others takes as long as they do. */
-const e2e = { globalSetup, testTimeout: 180_000, hookTimeout: 120_000 };
 
 export default defineConfig({
   resolve: { alias },

@@ -122,7 +122,7 @@ export interface ComparedFinding {
   readonly command: string;
 }
 
-/** Signal `keysCompared`. Ignored where it is of another installation or older than what the workflow has seen, and during a rotation. */
+/** Signal `keysCompared`. Ignored where it is of another installation, and during a rotation; of an older record than the workflow has seen, it makes it load. */
 export interface KeysCompared {
   readonly installationId: string;
   /** Of the record that was compared. */

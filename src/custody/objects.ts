@@ -7,8 +7,12 @@ import { headerOf, seal, unseal, type Label, type SealingKeys } from './sealing.
 /** In base64 and with its header an object of this size stays under 64 KiB, which is what the strictest store takes. */
 export const maxPlaintextBytes = 47 * 1024;
 
-const MAX_CONFLICTS = 8;
-const BACKOFF_MS = 5;
+const MAX_CONFLICTS = 16;
+const BACKOFF_MS = { first: 5, most: 500 } as const;
+
+/** Random, so that writers who met once do not meet again. */
+const backOffMs = (conflicts: number): number =>
+  Math.random() * Math.min(BACKOFF_MS.first * 2 ** conflicts, BACKOFF_MS.most);
 
 /** Which object; `store` is the installation it must belong to, null for the object that says which one it is. */
 export interface ObjectKey extends Pick<Label, 'purpose' | 'name'> {
@@ -29,7 +33,7 @@ export interface SealedObjects {
   /** @throws KeyturnError KT-STORE-UNAVAILABLE, KT-STORE-CORRUPT, KT-STORE-FOREIGN, KT-KEY-FILE */
   read(key: ObjectKey): Promise<SealedObject | undefined>;
   /**
-   * Decides from what is there now and writes the outcome as `seq`. A lost race is read again and decided anew, 8 times.
+   * Decides from what is there now and writes the outcome as `seq`. A lost race is read again and decided anew, 16 times.
    * @throws KeyturnError as `read`, KT-CONFLICT; and whatever `decide` throws
    */
   update<T>(key: ObjectKey, decide: (current: SealedObject | undefined, seq: number) => Change<T>): Promise<T>;
@@ -45,7 +49,7 @@ export function sealedObjects(store: Store, keys: SealingKeys): SealedObjects {
     },
     async update(key, decide) {
       for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
-        if (conflicts > 0) await sleep(Math.random() * BACKOFF_MS * 2 ** conflicts);
+        if (conflicts > 0) await sleep(backOffMs(conflicts));
         const found = await read(store, keys, key);
         const seq = (found?.object.seq ?? 0) + 1;
         const change = decide(found?.object, seq);
@@ -72,7 +76,7 @@ export function sealedObjects(store: Store, keys: SealingKeys): SealedObjects {
 export async function reseal(store: Store, keys: SealingKeys, name: string): Promise<'resealed' | 'already' | 'gone'> {
   let isMine = false;
   for (let round = 0; round < MAX_CONFLICTS; round++) {
-    if (round > 0) await sleep(Math.random() * BACKOFF_MS * 2 ** round);
+    if (round > 0) await sleep(backOffMs(round));
     const stored = await inStore(() => store.read(name));
     if (!stored) return 'gone';
     const { purpose, kid } = headerOf(name, stored.bytes);

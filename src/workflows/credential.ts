@@ -107,11 +107,8 @@ function register(entity: Entity): void {
       const { view } = lane;
       const isOwn = compared?.installationId === lane.installationId && Number.isInteger(compared?.recordSeq);
       if (!view || !isOwn || lane.active || view.operation) return log.warn('a comparison was ignored', { isOwn });
-      if (compared.recordSeq < view.seq) {
-        // Of an older record than was seen: changed since, or a restored backup, which the next load finds out.
-        lane.reload = true;
-        return;
-      }
+      // An older record than was seen may be a restored backup, which the load finds out. What was found is of the versions that it names.
+      if (compared.recordSeq < view.seq) lane.reload = true;
       const drift = checkedDrift(compared.drift);
       if (!drift) return;
       lane.notes.push({ kind: 'compared', drift });

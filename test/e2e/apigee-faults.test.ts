@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import type { Fault } from '../../src/simulators/shared/faults.js';
 import { apigeeInstallation, type ApigeeInstallation } from '../support/apigee-installation.js';
 import { expectApigeeInvariants } from '../support/apigee-invariants.js';
+import { sample } from '../support/sample.js';
 
 const APP = '/organizations/{org}/developers/{developer}/apps/{app}';
 const create = { method: 'POST', route: `${APP}/keys` } as const;
@@ -32,7 +33,7 @@ const losses = (match: Fault['match']): readonly [string, Fault][] => [
   ['the request arrives after the time-out', { match, action: 'delay', ms: 1_300 }],
 ];
 
-it.concurrent.for(losses(create))(
+it.concurrent.for(sample(losses(create), 2))(
   'the answer to the create is lost, %s: the one key that was made is found, and taken',
   async ([, fault], { onTestFinished }) => {
     const i = await apigeeInstallation({ onTestFinished, timing: quick });
@@ -52,7 +53,7 @@ const others: readonly [string, Fault['match']][] = [
   ['the revocation of the old key', { ...update, nth: 2 }],
   ['the deletion of the old key', remove],
 ];
-it.concurrent.for(others)(
+it.concurrent.for(sample(others, 2))(
   'the answer to %s is lost: it is done once more or found done',
   async ([, match], { onTestFinished }) => {
     const i = await apigeeInstallation({ onTestFinished, timing: quick, seed: manual });
@@ -112,7 +113,7 @@ const refusals: readonly [string, Fault, string][] = [
     'KT-FORBIDDEN',
   ],
 ];
-it.concurrent.for(refusals)(
+it.concurrent.for(sample(refusals, 1))(
   'a create that is refused with %s leaves the old key alive, and nothing else',
   async ([, fault, code], { onTestFinished }) => {
     const i = await apigeeInstallation({ onTestFinished, timing: quick });
@@ -137,8 +138,8 @@ it.concurrent('a leak while the outcome of a create is unknown leaves no key beh
   await i.request('r-1');
   await i.until('its outcome is unknown', (s) => s.rotation?.recovering === true);
   await i.request('leak', { reason: 'compromise' });
-  await i.until('the leak is answered', (s) => s.lastRotation?.requestId === 'leak' && s.rotation === null, 45_000);
-  await i.until('nothing is owed', (s) => s.previous.length === 0 && s.debts.length === 0, 45_000);
+  await i.until('the leak is answered', (s) => s.lastRotation?.requestId === 'leak' && s.rotation === null);
+  await i.until('nothing is owed', (s) => s.previous.length === 0 && s.debts.length === 0);
   expect(i.simulator.oracle().keys.filter((k) => k.deletedAt === null)).toHaveLength(1);
   await expectApigeeInvariants(i, { gapByOthers: true });
 });
@@ -212,7 +213,7 @@ const wrong: readonly [string, 'x' | 'edge', Record<string, unknown>, RegExp][] 
   ['developer', 'x', { developer: 'nobody@example.com' }, /nobody@example.com/],
   ['dialect', 'edge', { dialect: 'x' }, /`dialect`/],
 ];
-it.concurrent.for(wrong)(
+it.concurrent.for(sample(wrong, 2))(
   'a wrong %s is told by its name, and nothing is changed',
   async ([, dialect, apigee, word], { onTestFinished }) => {
     const i = await apigeeInstallation({ onTestFinished, dialect, timing: quick, apigee });

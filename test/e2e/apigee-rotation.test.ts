@@ -11,7 +11,6 @@ const settled = (i: ApigeeInstallation, version = 2) =>
   i.until(
     `version ${version} is current, and nothing is left to do`,
     (s) => s.current?.version === version && s.rotation === null && s.previous.length === 0 && s.debts.length === 0,
-    40_000,
   );
 
 /** Two products, a scope and an attribute, an old key that may not use one of its products, and keys of others beside it. */
@@ -40,7 +39,7 @@ it.concurrent.for(['x', 'edge'] as const)(
     const others = living(i).filter((k) => k.sha256 !== sha256(i.simulator.seeded.consumerKey));
     await i.worker();
     await i.request('r-1');
-    const held = await i.until('the old key is held', (s) => s.previous[0]?.retirement === 'held', 30_000);
+    const held = await i.until('the old key is held', (s) => s.previous[0]?.retirement === 'held');
     const [old] = living(i).filter((k) => k.sha256 === sha256(i.simulator.seeded.consumerKey));
     expect(old).toMatchObject({ status: 'revoked', deletedAt: null });
     expect(held.current).toMatchObject({ version: 2, verified: true });
@@ -161,14 +160,14 @@ it.concurrent('a rollback while the old key is held is one approval', async ({ o
   const i = await apigeeInstallation({ onTestFinished, timing: { observe: '1h' } });
   await i.worker();
   await i.request('r-1');
-  await i.until('version 1 is held', (s) => s.previous[0]?.retirement === 'held', 30_000);
+  await i.until('version 1 is held', (s) => s.previous[0]?.retirement === 'held');
   await i.client.rollback(i.credentialId, { by: 'test' });
   const back = await i.until('version 3 is current', (s) => s.current?.version === 3);
   expect(back.lastRotation).toMatchObject({ reason: 'rollback', outcome: 'rotated' });
   const first = living(i).find((k) => k.sha256 === sha256(i.simulator.seeded.consumerKey));
   expect(first?.status).toBe('approved');
   expect(writes(i).filter((kind) => kind === 'approve-key')).toHaveLength(1);
-  await i.until('version 2 is held in its turn', (s) => s.previous[0]?.retirement === 'held', 30_000);
+  await i.until('version 2 is held in its turn', (s) => s.previous[0]?.retirement === 'held');
   expect(living(i).find((k) => k.by === 'create')?.status).toBe('revoked');
 });
 
@@ -176,7 +175,7 @@ it.concurrent('a leak kills a held key at once, without observation', async ({ o
   const i = await apigeeInstallation({ onTestFinished, timing: { observe: '1h' } });
   await i.worker();
   await i.request('r-1');
-  await i.until('version 1 is held', (s) => s.previous[0]?.retirement === 'held', 30_000);
+  await i.until('version 1 is held', (s) => s.previous[0]?.retirement === 'held');
   await i.request('leak', { reason: 'compromise' });
   await settled(i, 3);
   expect(living(i).map((k) => k.by)).toEqual(['create']);
@@ -184,7 +183,7 @@ it.concurrent('a leak kills a held key at once, without observation', async ({ o
 });
 
 it.concurrent('the runtime’s caches: verified when every processor knows the key', async ({ onTestFinished }) => {
-  const rules = { messageProcessors: 2, negativeCacheMs: 2_000, propagationDelayMs: 1_000 };
+  const rules = { messageProcessors: 2, runtimeCacheMs: 2_000, negativeCacheMs: 2_000, propagationDelayMs: 1_000 };
   const i = await apigeeInstallation({
     onTestFinished,
     rules,

@@ -129,7 +129,7 @@ it.concurrent.for(steps)(
     await worker.ended;
     await s.i.worker();
     if (isWrite) {
-      const asked = await s.until(id, 'it asks', ({ status }) => status === 'needs-operator', 60_000);
+      const asked = await s.until(id, 'it asks', ({ status }) => status === 'needs-operator');
       expect(asked.unknown?.stepId).toBe(step);
       expect(callsOf(s)).toHaveLength(at + 1);
       await resolve(s, id, step, 'skip');
@@ -154,11 +154,8 @@ it.concurrent.for([1, 2, 3])(
     await worker.ended;
     await s.i.worker();
     for (;;) {
-      const { status, unknown } = await s.until(
-        id,
-        'it has ended or asks',
-        (state) => ['needs-operator', 'completed', 'failed'].includes(state.status),
-        60_000,
+      const { status, unknown } = await s.until(id, 'it has ended or asks', (state) =>
+        ['needs-operator', 'completed', 'failed'].includes(state.status),
       );
       if (status !== 'needs-operator') break;
       const wasExecuted =

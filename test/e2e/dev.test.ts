@@ -18,7 +18,7 @@ test('dev is worker, server and apply in one process; an entity is started, and 
   });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  const url = await eventually('it serves', () => /keyturn serves (\S+?),/.exec(said)?.[1], 30_000);
+  const url = await eventually('it serves', () => /keyturn serves (\S+?),/.exec(said)?.[1]);
   await i.until('the key is known', (s) => s.current?.version === 1);
   const answer = await fetch(`${url}/api/credentials/${i.credentialId}`);
   expect(await answer.json()).toMatchObject({ ok: true, data: { current: { version: 1 } } });

@@ -30,16 +30,12 @@ async function withUser(
 }
 
 async function ended(i: Installation, requestId: string): ReturnType<Installation['until']> {
-  return i.until(
-    `${requestId} has ended`,
-    (s) => s.lastRotation?.requestId === requestId && s.rotation === null,
-    30_000,
-  );
+  return i.until(`${requestId} has ended`, (s) => s.lastRotation?.requestId === requestId && s.rotation === null);
 }
 
 async function settled(i: Installation): Promise<void> {
-  await i.until('version 2 is current', (s) => s.current?.version === 2 && s.rotation === null, 30_000);
-  await i.until('nothing is owed', (s) => s.previous.length === 0 && s.debts.length === 0, 30_000);
+  await i.until('version 2 is current', (s) => s.current?.version === 2 && s.rotation === null);
+  await i.until('nothing is owed', (s) => s.previous.length === 0 && s.debts.length === 0);
 }
 
 it.concurrent('management: a lost create is settled by the user, with the same idempotency key', async (context) => {
@@ -108,7 +104,7 @@ it.concurrent(
     expect(writesOf(i)).toEqual({});
     i.simulator.setUser({ username: 'ops', password, permissions: all.filter((p) => p !== destroy) });
     await i.request('r-2');
-    const owing = await i.until('it owes a deletion', (s) => s.debts.length > 0, 30_000);
+    const owing = await i.until('it owes a deletion', (s) => s.debts.length > 0);
     expect(owing.debts).toMatchObject([{ kind: 'revoke', version: 1, lastError: { code: 'KT-FORBIDDEN' } }]);
     i.simulator.setUser({ username: 'ops', password, permissions: all });
     await settled(i);
@@ -118,13 +114,13 @@ it.concurrent(
 
 /** A second credential, of another consumer of the tenant, that rotates in place and manages the first one's keys. */
 async function withManager({ onTestFinished }: OnFinished): Promise<Installation & { boss: string }> {
-  const i = await installation({ simulator: { ...powerless, tenant: { graceMs: 3_000 } }, onTestFinished });
+  const i = await installation({ simulator: { ...powerless, tenant: { graceMs: 10_000 } }, onTestFinished });
   const boss = `${i.credentialId}-boss`;
   await edit(i, (file, own) => {
     Object.assign(file['credentials'] ?? {}, {
       [boss]: {
         provider: 'mambu',
-        mambu: { baseUrl: i.simulator.baseUrl, consumerId: 'boss', strategy: 'rotation', tenantGrace: '3s' },
+        mambu: { baseUrl: i.simulator.baseUrl, consumerId: 'boss', strategy: 'rotation', tenantGrace: '10s' },
         policy: { grace: '0s', refreshWithin: '1s', minInterval: '0s' },
       },
     });

@@ -50,7 +50,7 @@ it.concurrent.for(strategies)(
     expect(state).toMatchObject({ current: { version: 2, verified: true }, lastRotation: { outcome: 'rotated' } });
     expect(state.attention.map((a) => a.code)).toEqual(['KT-PROOF-LOST']);
     expect(state.attention[0]?.message).toContain(VIEW);
-    await i.until('the old key is gone', (s) => s.previous.length === 0, 30_000);
+    await i.until('the old key is gone', (s) => s.previous.length === 0);
     const record = (await i.vault.custody.read(i.credentialId))?.record;
     expect(record?.destroyed).toMatchObject([{ version: 1, proof: 'elapsed' }]);
     await expectInvariants(i);
@@ -74,7 +74,7 @@ it.concurrent(
     });
     await i.worker();
     await i.request('r-1');
-    const state = await i.until('version 2', (s) => s.current?.version === 2, 30_000);
+    const state = await i.until('version 2', (s) => s.current?.version === 2);
     expect(state.debts).toMatchObject([{ kind: 'suspected-orphan', keyId: 'unlisted' }]);
     expect(state.status).toBe('needs-operator');
     await expectInvariants(i);
@@ -93,7 +93,7 @@ it.concurrent.for(strategies)(
     expect(state.attention.map((a) => a.code)).toEqual(['KT-DEBT']);
     expect(state.lastRotation?.outcome).toBe('rotated');
     i.simulator.setPermissions(rotator, [VIEW, CREATE, DELETE]);
-    const healed = await i.until('the debt is paid', (s) => s.debts.length === 0, 30_000);
+    const healed = await i.until('the debt is paid', (s) => s.debts.length === 0);
     expect(healed).toMatchObject({ previous: [], attention: [] });
     await expectInvariants(i);
   },

@@ -50,15 +50,11 @@ describe.each(['create-and-delete', 'rotation'] as const)('%s: a worker frozen',
     const frozen = await frozenWorker(i, 'before-key');
     for (const method of ['GET', 'POST'])
       i.simulator.faults.add({ match: { method, times: 'always' }, action: 'fail-before', status: 503 });
-    await workerProcess(i);
-    await i.until(
-      'the recovery waits for the provider',
-      (s) => s.rotation?.recovering === true && s.rotation.parked,
-      30_000,
-    );
+    await i.worker();
+    await i.until('the recovery waits for the provider', (s) => s.rotation?.recovering === true && s.rotation.parked);
     await awake(frozen);
     i.simulator.faults.clear();
-    await i.until('version 2 is current', (s) => s.current?.version === 2 && s.rotation === null, 40_000);
+    await i.until('version 2 is current', (s) => s.current?.version === 2 && s.rotation === null);
     expect(madeIn(i)).toEqual([strategy === 'rotation' ? 'rotate' : 'create-key']);
     await expectAllWell(i, 2);
   });
@@ -78,11 +74,10 @@ async function frozenWorker(i: Installation, at: Point): Promise<WorkerProcess &
 }
 
 async function mendedByAnother(i: Installation): ReturnType<Installation['until']> {
-  await workerProcess(i);
+  await i.worker();
   return i.until(
     'version 2 is current',
     (s) => s.current?.version === 2 && s.rotation === null && s.debts.length === 0,
-    40_000,
   );
 }
 

@@ -35,7 +35,7 @@ async function running(i: Home): Promise<void> {
 
 async function rotated(i: Home, version = 2): Promise<void> {
   await i.request(`to-${version}`);
-  await i.until(`version ${version} is current`, (s) => s.current?.version === version && s.rotation === null, 40_000);
+  await i.until(`version ${version} is current`, (s) => s.current?.version === version && s.rotation === null);
 }
 
 interface Reconciled {
@@ -87,7 +87,7 @@ async function muchLater(i: Home): Promise<void> {
 
 const codes = async (i: Home) => (await i.state()).attention.map((a) => a.code);
 const until = (i: Home, code: string) => i.until(`attention ${code}`, (s) => s.attention.some((a) => a.code === code));
-const untilClear = (i: Home) => i.until('nothing needs attention', (s) => s.attention.length === 0, 30_000);
+const untilClear = (i: Home) => i.until('nothing needs attention', (s) => s.attention.length === 0);
 
 it.concurrent(
   'removes the orphan of a lost answer and an old key in debt now, and no key of others',
@@ -264,6 +264,28 @@ it.concurrent('a consumer that was deleted, and a configuration that names anoth
   expect(await reconcile(i)).toMatchObject({
     exit: 3,
     findings: [{ kind: 'consumer-gone', code: 'KT-CONSUMER-GONE' }],
+  });
+  expect(await until(i, 'KT-CONSUMER-GONE')).toMatchObject({ status: 'needs-operator' });
+});
+
+it.concurrent('what was found before another writer came is no less true: it names its version', async (context) => {
+  const i = await installation(context);
+  await running(i);
+  const { installationId, seq } = await record(i);
+  const atMs = Date.now();
+  const gone = {
+    kind: 'consumer-gone',
+    code: 'KT-CONSUMER-GONE',
+    version: 1,
+    keyId: null,
+    sinceMs: atMs,
+    message: 'the consumer was deleted',
+    command: 'keyturn import',
+  };
+  await i.client.keysCompared(i.credentialId, {
+    installationId,
+    recordSeq: seq - 1,
+    drift: { checkedAtMs: atMs, findings: [gone] },
   });
   expect(await until(i, 'KT-CONSUMER-GONE')).toMatchObject({ status: 'needs-operator' });
 });

@@ -10,7 +10,7 @@ it.each(['create-and-delete', 'rotation'] as const)(
     const rotated = await i.until('version 2 is current', (s) => s.current?.version === 2);
     expect(rotated.current).toMatchObject({ verified: true, secretKey: 'ok' });
     expect(rotated.previous).toMatchObject([{ version: 1, retirement: 'in-grace' }]);
-    const idle = await i.until('version 1 is gone', (s) => s.previous.length === 0, 30_000);
+    const idle = await i.until('version 1 is gone', (s) => s.previous.length === 0);
     expect(idle.debts).toEqual([]);
     expect(idle.attention).toEqual([]);
     expect(idle.lastRotation).toMatchObject({ outcome: 'rotated', version: 2, requestId: 'r-1' });

@@ -53,7 +53,7 @@ it.each(['create-and-delete', 'rotation'] as const)(
       return opened?.record.versions.some((v) => v.stage === 'pending');
     });
     await restart();
-    const ended = await i.until('version 2 is current', (s) => s.current?.version === 2 && s.rotation === null, 40_000);
+    const ended = await i.until('version 2 is current', (s) => s.current?.version === 2 && s.rotation === null);
     expect(ended.lastRotation).toMatchObject({ requestId: 'r-1', outcome: 'rotated' });
     await i.until('version 1 is gone', (s) => s.previous.length === 0);
     expect(madeIn(i)).toEqual([strategy === 'rotation' ? 'rotate' : 'create-key']);

@@ -106,7 +106,7 @@ test('a worker with the store of another installation does not take over a workf
   });
   await wrong.stop();
   await own.worker();
-  await own.until('it heals', (s) => s.attention.length === 0 && s.current?.version === 1, 30_000);
+  await own.until('it heals', (s) => s.attention.length === 0 && s.current?.version === 1);
   expect(await asked(own, 'r-1')).toMatchObject({ outcome: 'rotated', version: 2 });
 });
 

@@ -100,7 +100,7 @@ export async function arazzoSetUp(
       return id;
     },
     state,
-    async until(id, what, holds, withinMs = 20_000) {
+    async until(id, what, holds, withinMs = 90_000) {
       let last: ArazzoState | null = null;
       try {
         return await eventually(

@@ -110,7 +110,7 @@ export function keysMade({ simulator }: Installation): number {
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | null | undefined | false> | T | null | undefined | false,
-  withinMs = 60_000,
+  withinMs = 90_000,
 ): Promise<T> {
   const since = Date.now();
   for (;;) {

@@ -1,9 +1,10 @@
 /** A worker dies in each step of a rotation; the next one ends the rotation as promised. One suite for each strategy. */
-import { describe, expect, it, type TestContext } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { expectAllWell, madeIn } from './guarantees.js';
 import { eventually } from './around.js';
 import { installation, type Installation, type InstallationOptions } from './installation.js';
 import { requestsTo } from './invariants.js';
+import { sample } from './sample.js';
 import { workerProcess, type Point } from './worker-process.js';
 
 type Strategy = NonNullable<InstallationOptions['strategy']>;
@@ -37,22 +38,20 @@ export function describeCrashes(strategy: Strategy): void {
   };
 
   describe(`a worker killed in the middle of ${strategy}`, () => {
-    it.concurrent.for(ownDeaths)('in $step: the next worker ends it as promised', async (death, context) => {
+    it.concurrent.for(sample(ownDeaths, inPlace ? 4 : 10))('in $step: the next worker ends it as promised', async (death, { onTestFinished }) => {
       const { at, answerLost = false, sent = true } = death;
-      const { onTestFinished } = context;
       const i = await installation({ strategy, onTestFinished });
       const worker = await workerProcess(i, { at, onTestFinished });
       await i.request('r-1');
       expect(await worker.ended).toBe('SIGKILL');
       // Within the tenant's grace a missing id proves nothing: only the end of that grace does.
       const oldRemains = inPlace && (answerLost || at === 'before-death');
-      await expectMended(i, written(answerLost, sent), oldRemains, context);
+      await expectMended(i, written(answerLost, sent), oldRemains);
     });
 
-    it.concurrent.for(deathsOnTheWire)(
+    it.concurrent.for(sample(deathsOnTheWire, inPlace ? 1 : 2))(
       'in rotate, $what: the next worker ends it as promised',
-      async (death, context) => {
-        const { onTestFinished } = context;
+      async (death, { onTestFinished }) => {
         const i = await installation({ strategy, onTestFinished });
         const route = inPlace ? '/apikey/rotation' : '/consumers/{id}/apikeys';
         i.simulator.faults.add({ match: { method: 'POST', route }, action: 'delay', ms: 1_500, when: death.when });
@@ -60,19 +59,14 @@ export function describeCrashes(strategy: Strategy): void {
         await i.request('r-1');
         await eventually('the request has arrived', () => requestsTo(i, 'POST', route).length === 1);
         worker.kill('SIGKILL');
-        await expectMended(i, written(true, true), inPlace, context);
+        await expectMended(i, written(true, true), inPlace);
       },
     );
   });
 }
 
-async function expectMended(
-  i: Installation,
-  written: readonly string[],
-  oldRemains: boolean,
-  { onTestFinished }: TestContext,
-): Promise<void> {
-  await workerProcess(i, { onTestFinished });
+async function expectMended(i: Installation, written: readonly string[], oldRemains: boolean): Promise<void> {
+  await i.worker();
   const atRest = await i.until(
     'the rotation has come to rest',
     (s) =>

@@ -75,7 +75,7 @@ const watchedLockout = {
 process.stdin.resume().on('end', () => process.exit());
 const target = temporalTarget(config, { ignoreAmbient: true, ...(address ? { address } : {}) });
 const watched = { ...vault, custody: watchedCustody, lockout: watchedLockout };
-const { worker, done } = await startWorker({ config, target, vault: watched });
+const { worker, done } = await startWorker({ config, target, vault: watched, debugMode: true });
 // Woken, it says when it has nothing in hand any more, and ends. A shutdown before that would cancel what the fence has to stop.
 process.on('SIGCONT', () => {
   const timer = setInterval(() => {

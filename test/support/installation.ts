@@ -152,7 +152,7 @@ export async function homeOf(
       onTestFinished(() => running.stop());
       return running;
     },
-    async until(what, holds, withinMs = 60_000) {
+    async until(what, holds, withinMs = 90_000) {
       const since = Date.now();
       let last: CredentialState | undefined;
       while (Date.now() < since + withinMs) {

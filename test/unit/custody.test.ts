@@ -414,14 +414,14 @@ describe('writes with an unknown outcome', () => {
     expect((await unsure.create(ID, imported(installationId))).record.seq).toBe(1);
   });
 
-  test('a store that always loses the race ends as a conflict after eight decisions', async () => {
+  test('a store that always loses the race ends as a conflict after sixteen decisions', async () => {
     await importOne();
     const losing = { ...bound(store), write: () => Promise.reject(new StoreFailure('conflict', 'lost')) };
     const decide = vi.fn(raisedEpoch);
     await expect((await openCustody({ store: losing, keys })).update(ID, decide)).rejects.toMatchObject({
       code: 'KT-CONFLICT',
     });
-    expect(decide).toHaveBeenCalledTimes(8);
+    expect(decide).toHaveBeenCalledTimes(16);
   });
 });
 

@@ -138,13 +138,13 @@ describe('sealing anew', () => {
     expect(await reseal(store, { ...both, currentKid: 'k-b' }, key.name)).toBe('resealed');
   });
 
-  test('gives up after eight lost races', async () => {
+  test('gives up after sixteen lost races', async () => {
     let tries = 0;
     const store = memory();
     await put(sealedObjects(store, both), 'x');
     const lost: Store = { ...store, write: () => ((tries += 1), failing('conflict')()) };
     await expect(reseal(lost, { ...both, currentKid: 'k-b' }, key.name)).rejects.toMatchObject({ code: 'KT-CONFLICT' });
-    expect(tries).toBe(8);
+    expect(tries).toBe(16);
   });
 });
 
