@@ -70,7 +70,7 @@ export async function rememberStrangers(
   }
 }
 
-/** A listing that does not show the very key that was used for it, seen in a listing before, is about something else. */
+/** A listing that does not show the very key that was used for it is about something else. */
 function showsLister(record: CredentialRecord, keys: readonly KeyInfo[], lister: number | undefined): boolean {
   const own = record.versions.find((v) => v.version === lister);
   return own === undefined || keys.some(({ keyId }) => keyId === own.keyId);

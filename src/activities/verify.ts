@@ -45,8 +45,8 @@ export async function verify(
       await engine.change(w.credentialId, disown);
       if (!canGoBack(w.strategy)) return stuck({ do: 'refused' });
     }
-    // The old key dies anyway: an unverified key is better than none.
     if (!Number.isFinite(safeMs)) throw error;
+    // The old key dies anyway: an unverified key is better than none.
     const unable = isProviderFailure(error, 'outage', 'not-sent', 'busy', 'blocked', 'rejected');
     const nowMs = engine.now();
     if (unable && (input.hurry || nowMs >= safeMs)) return stuck({ do: 'publish-unverified', atMs: nowMs });

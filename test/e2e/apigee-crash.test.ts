@@ -34,13 +34,16 @@ const ownDeaths: readonly { step: string; at: Point }[] = [
   { step: 'retire, with the deletion answered and not recorded', at: 'before-death' },
 ];
 
-it.concurrent.for(sample(ownDeaths, 5))('killed in $step: the next worker ends it', async ({ at }, { onTestFinished }) => {
-  const i = await apigeeInstallation({ onTestFinished, timing });
-  const worker = await workerProcess(i, { at, onTestFinished });
-  await i.request('r-1');
-  expect(await worker.ended).toBe('SIGKILL');
-  await expectMended(i);
-});
+it.concurrent.for(sample(ownDeaths, 5))(
+  'killed in $step: the next worker ends it',
+  async ({ at }, { onTestFinished }) => {
+    const i = await apigeeInstallation({ onTestFinished, timing });
+    const worker = await workerProcess(i, { at, onTestFinished });
+    await i.request('r-1');
+    expect(await worker.ended).toBe('SIGKILL');
+    await expectMended(i);
+  },
+);
 
 const onTheWire = [
   { what: 'the creation', route: `${APP}/keys` },

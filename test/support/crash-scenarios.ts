@@ -38,16 +38,19 @@ export function describeCrashes(strategy: Strategy): void {
   };
 
   describe(`a worker killed in the middle of ${strategy}`, () => {
-    it.concurrent.for(sample(ownDeaths, inPlace ? 4 : 10))('in $step: the next worker ends it as promised', async (death, { onTestFinished }) => {
-      const { at, answerLost = false, sent = true } = death;
-      const i = await installation({ strategy, onTestFinished });
-      const worker = await workerProcess(i, { at, onTestFinished });
-      await i.request('r-1');
-      expect(await worker.ended).toBe('SIGKILL');
-      // Within the tenant's grace a missing id proves nothing: only the end of that grace does.
-      const oldRemains = inPlace && (answerLost || at === 'before-death');
-      await expectMended(i, written(answerLost, sent), oldRemains);
-    });
+    it.concurrent.for(sample(ownDeaths, inPlace ? 4 : 10))(
+      'in $step: the next worker ends it as promised',
+      async (death, { onTestFinished }) => {
+        const { at, answerLost = false, sent = true } = death;
+        const i = await installation({ strategy, onTestFinished });
+        const worker = await workerProcess(i, { at, onTestFinished });
+        await i.request('r-1');
+        expect(await worker.ended).toBe('SIGKILL');
+        // Within the tenant's grace a missing id proves nothing: only the end of that grace does.
+        const oldRemains = inPlace && (answerLost || at === 'before-death');
+        await expectMended(i, written(answerLost, sent), oldRemains);
+      },
+    );
 
     it.concurrent.for(sample(deathsOnTheWire, inPlace ? 1 : 2))(
       'in rotate, $what: the next worker ends it as promised',
