@@ -31,7 +31,8 @@ const explorer =
 
 /** Of their tables `npm test` runs the first cases, `npm run test:long` all: see test/support/sample.ts. */
 const sampled = [
-  'test/e2e/{faults-rotation,faults-create,faults-outage,apigee-faults,apigee-crash,crash-steps-rotation}.test.ts',
+  'test/e2e/{faults-rotation,faults-create,faults-outage,faults-permissions,faults-verify}.test.ts',
+  'test/e2e/{apigee-faults,apigee-crash,crash-steps,crash-steps-rotation,entity-lives,fault-matrix}.test.ts',
 ];
 const unit = { testTimeout: 60_000 };
 /** Generous: on a busy machine a test that waits for work of others takes as long as they do. */

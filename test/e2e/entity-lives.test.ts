@@ -8,6 +8,7 @@ import { asked, eventually } from '../support/around.js';
 import { expectAllWell, madeIn } from '../support/guarantees.js';
 import { installation, type Installation } from '../support/installation.js';
 import { expectInvariants, requestsTo } from '../support/invariants.js';
+import { sample } from '../support/sample.js';
 
 /** Plan and intent list the keys; from the third listing on it is verify's. */
 const outageAtVerify = {
@@ -30,7 +31,7 @@ const ends: readonly [string, (i: Installation) => Promise<void>][] = [
 ];
 
 describe.each(ends)('an entity that is %s', (_, end) => {
-  it.concurrent.for(['create-and-delete', 'rotation'] as const)(
+  it.concurrent.for(sample(['create-and-delete', 'rotation'] as const, 1))(
     'in the middle of %s goes on with the same operation',
     async (strategy, { onTestFinished }) => {
       const i = await installation({ strategy, onTestFinished });

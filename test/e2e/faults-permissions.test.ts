@@ -4,6 +4,7 @@ import { importReplacement } from '../../src/domain/imports.js';
 import { Secret } from '../../src/domain/secret.js';
 import { installation, type Installation } from '../support/installation.js';
 import { expectInvariants, requestsTo, writesOf } from '../support/invariants.js';
+import { sample } from '../support/sample.js';
 
 const strategies = ['create-and-delete', 'rotation'] as const;
 const VIEW = 'VIEW_API_CONSUMERS_AND_KEYS';
@@ -136,7 +137,7 @@ it.concurrent.for(strategies)(
   },
 );
 
-it.concurrent.for(strategies)(
+it.concurrent.for(sample(strategies, 1))(
   '%s: a current key that was deleted by hand costs one strike',
   async (strategy, { onTestFinished }) => {
     const i = await installation({ onTestFinished, strategy });
@@ -207,7 +208,7 @@ it.concurrent.for(strategies)(
   },
 );
 
-it.concurrent.for(strategies)(
+it.concurrent.for(sample(strategies, 1))(
   '%s: a blocked IP address is said, and nothing is tried against it',
   async (strategy, { onTestFinished }) => {
     const i = await installation({ onTestFinished, strategy, simulator: { tenant: { strikeLimit: 1 } } });

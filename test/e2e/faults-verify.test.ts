@@ -2,6 +2,7 @@
 import { expect, it, vi } from 'vitest';
 import { installation } from '../support/installation.js';
 import { expectInvariants, isAlive, writesOf } from '../support/invariants.js';
+import { sample } from '../support/sample.js';
 
 const strategies = ['create-and-delete', 'rotation'] as const;
 const list = { method: 'GET', route: '/consumers/{id}/keys' } as const;
@@ -157,7 +158,7 @@ it.concurrent.for(strategies)(
   },
 );
 
-it.concurrent.for(strategies)(
+it.concurrent.for(sample(strategies, 1))(
   '%s: waits with the proof until the tenant answers again',
   async (strategy, { onTestFinished }) => {
     const i = await installation({ onTestFinished, strategy });

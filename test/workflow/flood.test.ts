@@ -32,8 +32,8 @@ describe('thousands of distinct deliveries to one entity', () => {
   });
 
   it('one after the other give one rotation; history continues as new, record and ids stay bounded', async () => {
-    const e = await virtualEntity({ ...usual, maxEvents: 800 });
-    await flood(e, 0, 3_000, 150);
+    const e = await virtualEntity({ ...usual, maxEvents: 400 });
+    await flood(e, 0, 1_500, 150);
     const { record } = e.fake;
     expect(record.history).toHaveLength(1);
     expect(e.execution.runs).toBeGreaterThanOrEqual(3);

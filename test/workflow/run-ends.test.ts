@@ -134,7 +134,7 @@ it('is served once, in its order, and with the same outcome', async () => {
     'r-1 rotated',
   ]);
   const met = new Set<string>();
-  for (let maxEvents = 36; maxEvents <= 76; maxEvents += 5) {
+  for (let maxEvents = 36; maxEvents <= 76; maxEvents += 10) {
     const another = await live(maxEvents);
     expect(another.runs).toBeGreaterThan(5);
     expect(another.lived, `with runs of ${maxEvents} events`).toEqual(undisturbed);
