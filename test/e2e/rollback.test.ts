@@ -23,37 +23,40 @@ const failingDelete = {
   action: 'fail-before',
 } as const;
 
-it('republishes the old value as a new version, and the version rolled back from dies after its grace', async () => {
-  const i = await installation({ policy: { refreshWithin: '1s', grace: '2s' } });
-  await i.worker();
-  await i.client.ensureStarted(i.credentialId);
-  const first = await i.until('version 1 is known', (s) => s.current?.version === 1);
-  const second = await rotated(i, 2);
-  const { requestId } = await i.client.rollback(i.credentialId, { by: 'test' });
-  const back = await i.until('version 3 is current', (s) => s.current?.version === 3);
-  expect(back.current).toMatchObject({
-    keyId: first.current?.keyId,
-    fingerprint: first.current?.fingerprint,
-    verified: true,
-  });
-  expect(back.lastRotation).toMatchObject({ requestId, reason: 'rollback', outcome: 'rotated', version: 3 });
-  expect(back.previous).toMatchObject([{ version: 2, keyId: second.current?.keyId, retirement: 'in-grace' }]);
-  const opened = await i.vault.custody.read(i.credentialId);
-  const value = opened?.shelf.versions['3']?.fields['apiKey']?.reveal() ?? '';
-  expect(i.simulator.oracle().acceptedAt(sha256(value), i.simulator.clock.now())).toBe(true);
+it.concurrent(
+  'republishes the old value as a new version, and the version rolled back from dies after its grace',
+  async ({ onTestFinished }) => {
+    const i = await installation({ onTestFinished, policy: { refreshWithin: '1s', grace: '2s' } });
+    await i.worker();
+    await i.client.ensureStarted(i.credentialId);
+    const first = await i.until('version 1 is known', (s) => s.current?.version === 1);
+    const second = await rotated(i, 2);
+    const { requestId } = await i.client.rollback(i.credentialId, { by: 'test' });
+    const back = await i.until('version 3 is current', (s) => s.current?.version === 3);
+    expect(back.current).toMatchObject({
+      keyId: first.current?.keyId,
+      fingerprint: first.current?.fingerprint,
+      verified: true,
+    });
+    expect(back.lastRotation).toMatchObject({ requestId, reason: 'rollback', outcome: 'rotated', version: 3 });
+    expect(back.previous).toMatchObject([{ version: 2, keyId: second.current?.keyId, retirement: 'in-grace' }]);
+    const opened = await i.vault.custody.read(i.credentialId);
+    const value = opened?.shelf.versions['3']?.fields['apiKey']?.reveal() ?? '';
+    expect(i.simulator.oracle().acceptedAt(sha256(value), i.simulator.clock.now())).toBe(true);
 
-  const idle = await i.until('version 2 is gone', (s) => s.previous.length === 0);
-  expect(idle.debts).toEqual([]);
-  expect(acceptedIds(i)).toEqual([first.current?.keyId]);
-  const next = await rotated(i, 4);
-  expect(next.current?.keyId).not.toBe(first.current?.keyId);
-  await i.until('the value that was rolled back to dies in its turn', (s) => s.previous.length === 0);
-  expect(acceptedIds(i)).toEqual([next.current?.keyId]);
-  expect(i.simulator.oracle().strikes.total).toBe(0);
-});
+    const idle = await i.until('version 2 is gone', (s) => s.previous.length === 0);
+    expect(idle.debts).toEqual([]);
+    expect(acceptedIds(i)).toEqual([first.current?.keyId]);
+    const next = await rotated(i, 4);
+    expect(next.current?.keyId).not.toBe(first.current?.keyId);
+    await i.until('the value that was rolled back to dies in its turn', (s) => s.previous.length === 0);
+    expect(acceptedIds(i)).toEqual([next.current?.keyId]);
+    expect(i.simulator.oracle().strikes.total).toBe(0);
+  },
+);
 
-it('two at once are one, and a rotation asked for meanwhile comes after it', async () => {
-  const i = await installation({ policy: { grace: '1h' } });
+it.concurrent('two at once are one, and a rotation asked for meanwhile comes after it', async ({ onTestFinished }) => {
+  const i = await installation({ onTestFinished, policy: { grace: '1h' } });
   await i.worker();
   await rotated(i, 2);
   const two = [i.client.rollback(i.credentialId, {}), i.client.rollback(i.credentialId, {})];
@@ -67,29 +70,32 @@ it('two at once are one, and a rotation asked for meanwhile comes after it', asy
   expect(keysMade(i)).toBe(2);
 });
 
-it('is refused before the first rotation, for the current version, for one that never was, and once the version is dead', async () => {
-  const i = await installation({ policy: { grace: '2s' } });
-  await i.worker();
-  await i.client.ensureStarted(i.credentialId);
-  await i.until('version 1 is known', (s) => s.current?.version === 1);
-  await refused(i, /no version to go back to/);
-  await rotated(i, 2);
-  await refused(i, /version 2 is current already/, 2);
-  await refused(i, /version 9 does not exist/, 9);
-  await i.until('version 1 is gone', (s) => s.previous.length === 0);
-  await refused(i, /version 1 does not exist any more/, 1);
-  await refused(i, /no version to go back to/);
-});
+it.concurrent(
+  'is refused before the first rotation, for the current version, for one that never was, and once the version is dead',
+  async ({ onTestFinished }) => {
+    const i = await installation({ onTestFinished, policy: { grace: '2s' } });
+    await i.worker();
+    await i.client.ensureStarted(i.credentialId);
+    await i.until('version 1 is known', (s) => s.current?.version === 1);
+    await refused(i, /no version to go back to/);
+    await rotated(i, 2);
+    await refused(i, /version 2 is current already/, 2);
+    await refused(i, /version 9 does not exist/, 9);
+    await i.until('version 1 is gone', (s) => s.previous.length === 0);
+    await refused(i, /version 1 does not exist any more/, 1);
+    await refused(i, /no version to go back to/);
+  },
+);
 
-it('is refused for a rotation in place', async () => {
-  const i = await installation({ strategy: 'rotation' });
+it.concurrent('is refused for a rotation in place', async ({ onTestFinished }) => {
+  const i = await installation({ onTestFinished, strategy: 'rotation' });
   await i.worker();
   await rotated(i, 2);
   await refused(i, /rotation in place cannot be taken back/);
 });
 
-it('is refused during a rotation', async () => {
-  const i = await installation({ policy: { activationLag: '3s', grace: '1h' } });
+it.concurrent('is refused during a rotation', async ({ onTestFinished }) => {
+  const i = await installation({ onTestFinished, policy: { activationLag: '3s', grace: '1h' } });
   await i.worker();
   await rotated(i, 2);
   await i.request('r-2');
@@ -98,8 +104,8 @@ it('is refused during a rotation', async () => {
   await i.until('which goes on', (s) => s.current?.version === 3);
 });
 
-it('is refused for a version that leaked', async () => {
-  const i = await installation({ policy: { grace: '1h' } });
+it.concurrent('is refused for a version that leaked', async ({ onTestFinished }) => {
+  const i = await installation({ onTestFinished, policy: { grace: '1h' } });
   await i.worker();
   await rotated(i, 2);
   i.simulator.faults.add(failingDelete);
@@ -108,8 +114,8 @@ it('is refused for a version that leaked', async () => {
   await refused(i, /version 1 has leaked/);
 });
 
-it('is refused for a version in debt', async () => {
-  const i = await installation({ policy: { grace: '0s', refreshWithin: '0s' } });
+it.concurrent('is refused for a version in debt', async ({ onTestFinished }) => {
+  const i = await installation({ onTestFinished, policy: { grace: '0s', refreshWithin: '0s' } });
   i.simulator.faults.add(failingDelete);
   await i.worker();
   await rotated(i, 2);
@@ -117,8 +123,12 @@ it('is refused for a version in debt', async () => {
   await refused(i, /version 1 is to be removed/);
 });
 
-it('is refused for a version that is being revoked', async () => {
-  const i = await installation({ policy: { grace: '0s', refreshWithin: '0s' }, timing: { propagation: '1h' } });
+it.concurrent('is refused for a version that is being revoked', async ({ onTestFinished }) => {
+  const i = await installation({
+    onTestFinished,
+    policy: { grace: '0s', refreshWithin: '0s' },
+    timing: { propagation: '1h' },
+  });
   await i.worker();
   await rotated(i, 2);
   await i.until('its death waits for its proof', (s) => s.previous[0]?.retirement === 'revoking');
@@ -126,13 +136,16 @@ it('is refused for a version that is being revoked', async () => {
   await refused(i, /version 1 is being revoked/);
 });
 
-it('is refused for a version that the provider ends before its consumers could use it', async () => {
-  const policy = { refreshWithin: '30s', grace: '30s', renewBefore: '1s' };
-  const i = await installation({ mambu: { keyTtl: '40s' }, policy });
-  await i.worker();
-  await rotated(i, 2);
-  await rotated(i, 3);
-  await refused(i, /version 2 expires too soon/, 2);
-  const { requestId } = await i.client.rollback(i.credentialId, { toVersion: 1 });
-  await i.until('version 1 has no end, and can come back', (s) => s.lastRotation?.requestId === requestId);
-});
+it.concurrent(
+  'is refused for a version that the provider ends before its consumers could use it',
+  async ({ onTestFinished }) => {
+    const policy = { refreshWithin: '30s', grace: '30s', renewBefore: '1s' };
+    const i = await installation({ onTestFinished, mambu: { keyTtl: '40s' }, policy });
+    await i.worker();
+    await rotated(i, 2);
+    await rotated(i, 3);
+    await refused(i, /version 2 expires too soon/, 2);
+    const { requestId } = await i.client.rollback(i.credentialId, { toVersion: 1 });
+    await i.until('version 1 has no end, and can come back', (s) => s.lastRotation?.requestId === requestId);
+  },
+);
