@@ -254,13 +254,22 @@ async function settleFailure(engine: Engine, w: Working, intent: IntentFacts, er
       const opened = await markSettled(engine, w, intent, resent ? 'unknown' : 'refused');
       const recovering = resent || opened.record.intents.length > 1;
       const operation = opened.record.operation;
-      if (recovering && operation && !canGoBack(operation.strategy))
+      if (operation && !canGoBack(operation.strategy) && (recovering || mayMakeAnother(operation, intent, error)))
         return again(engine, { ...w, opened }, engine.now());
       throw error;
     }
     default:
       return error.class satisfies never;
   }
+}
+
+/**
+ * The proof that a rotation in place needs is not that of consumers: where it alone is refused, another key is made with the key itself. A proof
+ * can be wrong without anybody's mistake: an answer that brings a secret key alone names no consumer.
+ */
+function mayMakeAnother({ strategy }: OperationFacts, { kind }: IntentFacts, error: ProviderFailure): boolean {
+  const isRefused = error.class === 'credential-refused' || error.facts.reason === 'refused-before';
+  return kind === 'rotate' && isRefused && strategy.intents.includes('create-key');
 }
 
 async function markSettled(

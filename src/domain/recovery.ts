@@ -5,7 +5,8 @@
  * - class A looks for the key whose value it has chosen, and sends the stored bytes again only when it is not there;
  * - class B sends the stored bytes with the same idempotency key again, inside the replay window;
  * - class C makes another key and leaves the lost one to the strangers' rule;
- * - classes D and E count a lost rotation in place as executed, and make another key while the old one still authenticates.
+ * - classes D and E count a lost rotation in place as executed, and make another key while the old one still authenticates; so they do when
+ *   only the secret key is refused that a rotation in place authenticates with.
  */
 import { canGoBack } from './capability.js';
 import {
@@ -110,9 +111,10 @@ function afterLoss(
     if (keys.filter((i) => i.settled === 'unknown').length < MAX_LOST_KEYS) return { do: 'send', kind: 'create-key' };
     return giveUp(`the answers to ${MAX_LOST_KEYS} creations of a key were lost`);
   }
-  // create-key was refused (no permission): one more rotation with the old secret, where there is one.
-  const rotations = tried.filter((i) => i.kind === 'rotate').length;
-  if (rotations === 1 && last.settled === 'refused') return { do: 'send', kind: 'rotate' };
+  // create-key was refused (no permission): one more rotation with the old secret, where there is one that may still work.
+  const [rotation, ...more] = tried.filter((i) => i.kind === 'rotate');
+  if (rotation?.settled === 'refused') return giveUp('the secret key is refused, and no other key may be made');
+  if (rotation && more.length === 0 && last.settled === 'refused') return { do: 'send', kind: 'rotate' };
   return giveUp('no other way to make a key is permitted');
 }
 

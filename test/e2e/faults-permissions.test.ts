@@ -157,16 +157,35 @@ it.concurrent.for(sample(strategies, 1))(
 );
 
 it.concurrent(
-  'rotation: a secret key that was replaced by hand costs one strike, and the key lives on',
+  'rotation: a secret key that was replaced by hand costs one strike: another key is made, with a secret key of its own',
   async ({ onTestFinished }) => {
     const i = await installation({ onTestFinished, strategy: 'rotation' });
+    await i.worker();
+    i.simulator.regenerateSecret(rotator);
+    await i.request('r-1');
+    expect(await ended(i, 'r-1')).toMatchObject({
+      lastRotation: { outcome: 'rotated' },
+      current: { version: 2, secretKey: 'ok', verified: true },
+    });
+    expect(writesOf(i)).toMatchObject({ 'create-key': 1, 'create-secret': 1 });
+    await i.request('r-2');
+    expect((await ended(i, 'r-2')).lastRotation?.outcome).toBe('rotated');
+    expect(writesOf(i), 'in place again').toMatchObject({ 'create-key': 1, rotate: 1 });
+    await expectInvariants(i, { strikes: 1 });
+  },
+);
+
+it.concurrent(
+  'rotation: without permission to make keys a refused secret key costs one strike, and the key lives on until an operator comes',
+  async ({ onTestFinished }) => {
+    const i = await installation({ onTestFinished, strategy: 'rotation', ...permitted(VIEW, DELETE) });
     await i.worker();
     const { secretKey } = i.simulator.regenerateSecret(rotator);
     for (const id of ['r-1', 'r-2']) {
       await i.request(id);
-      const state = await ended(i, id);
-      expect(state.lastRotation?.outcome).toBe('needs-operator');
-      expect(state.lastRotation?.error?.message).toMatch(id === 'r-1' ? /secret key/ : /refused before/);
+      const { lastRotation } = await ended(i, id);
+      expect(lastRotation).toMatchObject({ outcome: 'needs-operator', error: { code: 'KT-CAPABILITY-LOST' } });
+      expect(lastRotation?.error?.message).toMatch(/secret key is refused, and no other key may be made/);
     }
     const record = (await i.vault.custody.read(i.credentialId))?.record;
     expect(record?.versions).toMatchObject([{ version: 1, stage: 'current', providerDiesAtMs: null }]);

@@ -19,8 +19,17 @@ export interface Judgement {
   readonly plaintext: number;
 }
 
-/** Of a credential that is at rest. @param accepted request ids that keyturn has accepted */
-export async function judge(scene: Scene, state: CredentialState, accepted: readonly string[]): Promise<Judgement> {
+/**
+ * Of a credential that is at rest.
+ * @param accepted request ids that keyturn has accepted
+ * @param isUnproven nobody can know yet whether the second value of the pair works
+ */
+export async function judge(
+  scene: Scene,
+  state: CredentialState,
+  accepted: readonly string[],
+  isUnproven = false,
+): Promise<Judgement> {
   const truth = scene.truth();
   const opened = await scene.vault.custody.read(scene.credentialId);
   if (!opened)
@@ -37,7 +46,7 @@ export async function judge(scene: Scene, state: CredentialState, accepted: read
       key ? [] : [`current works: version ${version} is no key of the provider`],
     ),
     ...(gapMs > 0 ? [`no gap: a published key was refused for ${gapMs} ms`] : []),
-    ...currentProblems(opened, state, truth),
+    ...currentProblems(opened, state, truth, isUnproven),
     ...wrongWrites(truth, published),
     ...blindWrites(truth),
     ...orphans.map((id) => `no orphan: nobody accounts for ${id}`),
@@ -97,7 +106,12 @@ function gapsOf(published: readonly Publication[], { nowMs }: Truth): number {
 }
 
 /** The one current version works, whole, as read from the store; it was verified, or says that it was not. */
-function currentProblems({ record, shelf }: Opened, state: CredentialState, truth: Truth): readonly string[] {
+function currentProblems(
+  { record, shelf }: Opened,
+  state: CredentialState,
+  truth: Truth,
+  isUnproven: boolean,
+): readonly string[] {
   const current = record.versions.filter((v) => v.stage === 'current');
   const [only] = current;
   if (!only || current.length !== 1) return [`current works: there are ${current.length} current versions`];
@@ -106,7 +120,8 @@ function currentProblems({ record, shelf }: Opened, state: CredentialState, trut
   const second = (fields['secretKey'] ?? fields['consumerSecret'])?.reveal();
   const key = truth.keys.find((one) => one.value === value);
   const isImported = only.operationId.startsWith('import/');
-  const isTorn = second !== undefined && only.secretKey !== 'lost' && truth.secondAccepted(second) === false;
+  const isBelieved = second !== undefined && only.secretKey !== 'lost' && !isUnproven;
+  const isTorn = isBelieved && truth.secondAccepted(second) === false;
   return [
     ...(key?.isAlive ? [] : ['current works: the stored value is refused']),
     ...(isTorn ? ['never torn: the second value of the pair is refused'] : []),

@@ -10,7 +10,7 @@ import { ownServer } from '../support/temporal.js';
 import { startCellWorker, type CallTrigger, type CellWorkerSpec, type StoreTrigger } from './cell-worker.mjs';
 import { childWorker, type ChildWorker } from './child-worker.js';
 import { Cleanups, type AddCleanup } from './cleanups.js';
-import type { Cell } from './cells.js';
+import { isFoundOutLater, type Cell } from './cells.js';
 import { hasAttention, judge, type Judgement } from './judge.js';
 import { sceneOf, type Scene } from './scene.js';
 import { simulatorFault } from './spoil.js';
@@ -80,7 +80,7 @@ class Run {
     await this.struck(scene, server);
     const first = await this.rest(scene);
     if (this.#child && cell.circumstance === 'frozen') await this.#child.wake();
-    const before = await judge(scene, first, this.#accepted);
+    const before = await judge(scene, first, this.#accepted, isFoundOutLater(cell));
     scene.simulator.faults.clear();
     const outcome = `${first.lastRotation?.outcome ?? 'none'}${this.#mended ? ', with an operator' : ''}`;
     if (before.violations.length > 0) return { judgement: before, outcome };

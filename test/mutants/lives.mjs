@@ -262,6 +262,15 @@ export const lives = [
     tests: ['test/conformance/mambu-rotation.test.ts'],
   },
   {
+    name: 'refused-proof-ends-it',
+    guarantee: 11,
+    does: 'a rotation in place whose secret key alone is refused asks for an operator, though another key can be made',
+    file: 'src/activities/rotate.ts',
+    edits: [{ from: '(recovering || mayMakeAnother(operation, intent, error))', to: 'recovering' }],
+    tests: ['test/e2e/faults-permissions.test.ts'],
+    only: 'a secret key that was replaced by hand',
+  },
+  {
     name: 'secret-key-not-missed',
     guarantee: 11,
     does: 'a new key counts as complete without the secret key that the next rotation needs',

@@ -109,7 +109,7 @@ describe('retries', () => {
       if (nth === 2) response.socket?.destroy();
       if (nth === 3) response.writeHead(200).end();
     };
-    const [report] = await sendWebhook({ to, consumerId: 'c', ...quick, timeoutMs: 50 });
+    const [report] = await sendWebhook({ to, consumerId: 'c', ...quick, timeoutMs: 500 });
     expect(report?.attempts.map(({ error }) => error)).toEqual(['timeout', 'connection', null]);
   });
 });

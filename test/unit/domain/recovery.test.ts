@@ -215,6 +215,20 @@ describe('class D after a lost rotation', () => {
   });
 });
 
+describe('class D whose secret key is refused', () => {
+  const refused = ['rotate', 'refused'] as const;
+
+  test('makes a key beside the current one, and never tries that secret key again', () => {
+    expect(move(classD, intents(refused))).toEqual(send('create-key'));
+    expect(move(classD, intents(refused, ['create-key', 'unknown']))).toEqual({ do: 'replay', n: 2 });
+    expect(move(classD, intents(refused, ['create-key', 'refused']))).toEqual({
+      do: 'give-up',
+      because: 'the secret key is refused, and no other key may be made',
+      deadlineMs: null,
+    });
+  });
+});
+
 describe('a rotated key that is refused for good', () => {
   test('is replaced by a key made beside it, once', () => {
     expect(move(classD, intents(['rotate', 'answered']))).toEqual(send('create-key'));
