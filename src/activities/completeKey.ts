@@ -12,7 +12,7 @@ export async function completeKey(engine: Engine, input: Believed): Promise<Reco
   let w = await engine.open(input);
   if (w.opened.record.operation === null && w.opened.record.intents.some((i) => i.settled === 'open')) {
     const fenced = await engine.change(w.credentialId, (r) =>
-      expireOpenIntents(raiseEpoch(r), engine.now(), w.strategy),
+      r.operation === null ? expireOpenIntents(raiseEpoch(r), engine.now(), w.strategy) : r,
     );
     w = { ...w, opened: fenced };
   }

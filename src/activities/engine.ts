@@ -7,7 +7,7 @@ import { KeyturnError } from '../domain/errors.js';
 import { ProviderFailure } from '../domain/failure.js';
 import type { CredentialRecord, EngineStrategy, LockoutView, OperationFacts, RecordView } from '../domain/record.js';
 import { Secret } from '../domain/secret.js';
-import type { Transition } from '../domain/transitions.js';
+import { ownership, type Transition } from '../domain/transitions.js';
 import { viewOf } from '../domain/view.js';
 import { sendGuarded, type Guard } from '../providers/guard.js';
 import type { CredentialValues, Provider, ProviderContext } from '../providers/provider.js';
@@ -120,6 +120,18 @@ export class Engine {
     });
   }
 
+  /** As `change`, while the operation is the one at work. */
+  async changeOwn(
+    credentialId: string,
+    operationId: string,
+    change: (record: CredentialRecord) => CredentialRecord,
+  ): Promise<Opened> {
+    return this.change(credentialId, (record) => {
+      mustOwn(record, operationId);
+      return change(record);
+    });
+  }
+
   async view(config: CredentialConfig, record: CredentialRecord): Promise<RecordView> {
     return viewOf(record, await this.lockoutView(config));
   }
@@ -198,6 +210,12 @@ export class Engine {
       throw new KeyturnError('KT-NOT-IMPORTED', `managedBy: no key of ${credentialId} has been imported`);
     return this.values(opened, current.version);
   }
+}
+
+/** @throws StepFailure KT-CONFLICT when the operation is not at work any more */
+export function mustOwn(record: CredentialRecord, operationId: string): void {
+  const stale = ownership(record, operationId);
+  if (stale?.kind === 'lost') throw stop('transient', 'KT-CONFLICT', stale.because);
 }
 
 export function isProviderFailure(

@@ -27,7 +27,7 @@ import {
   settle,
   type SettleHint,
 } from '../domain/intents.js';
-import { stageSecretKey, type Transition } from '../domain/transitions.js';
+import { ownership, stageSecretKey, type Transition } from '../domain/transitions.js';
 import type { Created, PreparedIntent } from '../providers/provider.js';
 import { foldAnswer, foldLateAnswers, keepAnswer } from './answers.js';
 import type { Rotated, StepInput } from './api.js';
@@ -43,7 +43,10 @@ export async function rotate(engine: Engine, input: StepInput): Promise<Rotated>
   let w = await engine.open(input);
   w = { ...w, opened: await foldLateAnswers(engine, w, input.operationId) };
   if (w.opened.record.intents.some((i) => i.settled === 'open')) {
-    w = { ...w, opened: await engine.change(w.credentialId, (r) => expireOpenIntents(raiseEpoch(r), engine.now())) };
+    const fenced = await engine.changeOwn(w.credentialId, input.operationId, (r) =>
+      expireOpenIntents(raiseEpoch(r), engine.now()),
+    );
+    w = { ...w, opened: fenced };
   }
   const { record } = w.opened;
   const operation = engine.operation(record, input);
@@ -73,7 +76,8 @@ async function again(engine: Engine, w: Working, atMs: number): Promise<Rotated>
 
 async function finish(engine: Engine, w: Working, secretKeyLost: boolean, operationId: string): Promise<Rotated> {
   let opened = w.opened;
-  if (secretKeyLost) opened = await engine.apply(w.credentialId, (r) => stageSecretKey(r, null, 'lost'));
+  if (secretKeyLost)
+    opened = await engine.apply(w.credentialId, (r) => ownership(r, operationId) ?? stageSecretKey(r, null, 'lost'));
   try {
     opened = await settleStrangers(engine, { ...w, opened }, operationId);
   } catch (error) {

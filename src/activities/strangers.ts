@@ -4,7 +4,7 @@ import { strangers } from '../domain/recovery.js';
 import { Secret } from '../domain/secret.js';
 import { addDebt, newDebt } from '../domain/transitions.js';
 import type { KeyInfo } from '../providers/provider.js';
-import { isProviderFailure, type Engine, type Working } from './engine.js';
+import { isProviderFailure, mustOwn, type Engine, type Working } from './engine.js';
 import { takeInventory } from './plan.js';
 
 /**
@@ -30,6 +30,7 @@ export async function settleStrangers(
   const keyTtlMs = w.provider.capability(w.config.settings).keyTtlMs ?? null;
   const nowMs = engine.now();
   const { opened } = await engine.deps.custody.update(w.credentialId, ({ record, shelf }) => {
+    mustOwn(record, operationId);
     const living = new Set(record.versions.map((v) => v.keyId));
     const orphans = certain.filter(({ shown }) => !living.has(shown));
     const dueMs = nowMs + w.config.timing.settleMs;
@@ -66,7 +67,9 @@ export async function rememberStrangers(
     const passes = isProviderFailure(error, 'outage', 'not-sent', 'busy');
     const stays = isProviderFailure(error, 'blocked', 'credential-refused', 'absent', 'rejected');
     if (!stays && !(passes && !waits)) throw error;
-    await engine.change(w.credentialId, (record) => withDebt(record, 'suspected-orphan', 'unlisted', engine.now()));
+    await engine.changeOwn(w.credentialId, operationId, (record) =>
+      withDebt(record, 'suspected-orphan', 'unlisted', engine.now()),
+    );
   }
 }
 

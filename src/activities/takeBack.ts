@@ -23,7 +23,7 @@ export async function takeBack(engine: Engine, input: StepInput): Promise<Record
   const pending = pendingOf(w.opened.record);
   if (pending) {
     const removed = await tryToRemove(engine, w, pending.version, input.operationId);
-    const opened = await engine.change(w.credentialId, (record) => {
+    const opened = await engine.changeOwn(w.credentialId, input.operationId, (record) => {
       const dropped = dropPending(record, null);
       return removed ? dropped : withDebt(dropped, 'orphan', pending.keyId, engine.now());
     });

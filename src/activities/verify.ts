@@ -7,7 +7,7 @@ import { withVersion } from '../domain/transitions.js';
 import { judgeRefusal, lastSafeInstantMs, type Verdict } from '../domain/verification.js';
 import type { Verified } from '../providers/provider.js';
 import type { StepInput } from './api.js';
-import { isProviderFailure, type Engine, type Working } from './engine.js';
+import { isProviderFailure, mustOwn, type Engine, type Working } from './engine.js';
 import { stop } from './failures.js';
 import { takeInventory, withInventory } from './plan.js';
 
@@ -38,11 +38,11 @@ export async function verify(
     const { scopeDifference } = verified;
     if (scopeDifference.length > 0 && canGoBack(w.strategy))
       return await stuck({ do: 'differs', in: scopeDifference, atMs: lookAgainAtMs(engine, w) });
-    return { view: await recordVerified(engine, w, pending, verified), verdict: { do: 'verified' } };
+    return { view: await recordVerified(engine, w, input.operationId, pending, verified), verdict: { do: 'verified' } };
   } catch (error) {
     if (wasRefused(error, operation)) return stuck(await afterRefusal(engine, w, input));
     if (isProviderFailure(error, 'rejected') && error.facts.code === 'KT-SCOPE-DIFFERS') {
-      await engine.change(w.credentialId, disown);
+      await engine.changeOwn(w.credentialId, input.operationId, disown);
       if (!canGoBack(w.strategy)) return stuck({ do: 'refused' });
     }
     if (!Number.isFinite(safeMs)) throw error;
@@ -75,6 +75,7 @@ async function grantSecondTry(engine: Engine, w: Working, pending: VersionFacts)
 async function recordVerified(
   engine: Engine,
   w: Working,
+  operationId: string,
   pending: VersionFacts,
   verified: Verified,
 ): Promise<RecordView> {
@@ -82,6 +83,7 @@ async function recordVerified(
   const lostProof = [verified.lostProof, ...verified.scopeDifference].filter((p) => p !== null).join('; ') || null;
   const keyId = await engine.publicId(w, verified.keyId);
   const { opened } = await engine.deps.custody.update(w.credentialId, ({ record, shelf }) => {
+    mustOwn(record, operationId);
     const facts = withVersion(record, pending.version, (v) => ({
       ...v,
       // The listing knows better than an answer that may have named another key.
@@ -129,7 +131,7 @@ async function afterRefusal(
     strategy: operation.strategy,
     nowMs,
   });
-  await engine.change(w.credentialId, (record) => {
+  await engine.changeOwn(w.credentialId, input.operationId, (record) => {
     const inventoried = inventory ? withInventory(record, inventory, nowMs) : record;
     const noted = listed === false ? disown(inventoried) : inventoried;
     return noted.operation

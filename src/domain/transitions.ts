@@ -59,8 +59,8 @@ function completingOf(record: CredentialRecord, operationId: string): VersionFac
   return isIncomplete && completionId(current.version) === operationId ? current : undefined;
 }
 
-/** Another operation owns the record, or this one has ended. */
-function ownership(record: CredentialRecord, operationId: string): Transition | null {
+/** Another operation owns the record, or this one has ended: whoever slept until then writes nothing any more. */
+export function ownership(record: CredentialRecord, operationId: string): Transition | null {
   if (record.operation?.operationId === operationId) return null;
   if (completingOf(record, operationId)) return null;
   if (record.operation !== null) return lost(`operation ${record.operation.operationId} is at work`);

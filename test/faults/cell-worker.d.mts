@@ -6,6 +6,8 @@ export interface CellWorkerSpec {
   readonly trigger?: CallTrigger | StoreTrigger;
   /** A door on `port` that leads to the simulator on port `leadsTo`. */
   readonly gate?: { readonly port: number; readonly leadsTo: number };
+  /** By which its process ends or freezes itself right after the fault; absent: it does neither. */
+  readonly signal?: 'SIGKILL' | 'SIGSTOP';
 }
 
 export interface CallTrigger {

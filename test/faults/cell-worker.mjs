@@ -12,7 +12,7 @@ import { startWorker } from '../../dist/worker.js';
 import { startGate } from './gate.mjs';
 import { spoiledStore } from './spoiled-store.mjs';
 
-export async function startCellWorker({ configFile, address, trigger, gate }, onHit) {
+export async function startCellWorker({ configFile, address, trigger, gate, signal }, onHit) {
   const config = await loadConfig(configFile);
   const vault = await openVault(config);
   const keys = await readKeyFile(config.sealingKey.path);
@@ -25,7 +25,7 @@ export async function startCellWorker({ configFile, address, trigger, gate }, on
     onHit();
   };
   const { store, outFor, operations } = spoiledStore(vault.store, strike, hit);
-  const call = trigger?.kind === 'call' ? watchCall(trigger, door, hit) : undefined;
+  const call = trigger?.kind === 'call' ? watchCall(trigger, door, hit, signal === undefined) : undefined;
   const target = temporalTarget(config, { ignoreAmbient: true, ...(address ? { address } : {}) });
   const running = await startWorker({
     config,
@@ -53,8 +53,11 @@ export async function startCellWorker({ configFile, address, trigger, gate }, on
   };
 }
 
-/** Tells when the call has ended for its client, whichever way, before the client can act on it. While a refused one is made, the door is shut. */
-function watchCall({ method, pattern, nth, port, refused }, door, hit) {
+/**
+ * Tells when the call has ended for its client, whichever way, before the client can act on it. While a refused one is made, the door is shut.
+ * A process that ends or freezes then leaves the port to the next one.
+ */
+function watchCall({ method, pattern, nth, port, refused }, door, hit, opensAgain) {
   const wanted = new RegExp(pattern);
   let seen = 0;
   let ours;
@@ -69,7 +72,7 @@ function watchCall({ method, pattern, nth, port, refused }, door, hit) {
   const ended = ({ request }) => {
     if (request !== ours) return;
     ours = undefined;
-    if (refused) door.open();
+    if (refused && opensAgain) door.open();
     hit();
   };
   const channels = [
@@ -82,10 +85,10 @@ function watchCall({ method, pattern, nth, port, refused }, door, hit) {
 }
 
 async function main() {
-  const { signal, ...spec } = JSON.parse(process.argv[2]);
+  const spec = JSON.parse(process.argv[2]);
   // Ends with the runner, however that ends.
   process.stdin.resume().on('end', () => process.exit());
-  const worker = await startCellWorker(spec, () => process.kill(process.pid, signal));
+  const worker = await startCellWorker(spec, () => process.kill(process.pid, spec.signal));
   // Woken, it says when it has nothing in hand any more, and ends. A shutdown before that would cancel what the fence has to stop.
   process.on('SIGCONT', () => {
     const timer = setInterval(() => {

@@ -23,7 +23,7 @@ export async function childWorker(
 ): Promise<ChildWorker> {
   const signal = fate === 'killed' ? 'SIGKILL' : 'SIGSTOP';
   const line = fate === 'frozen' ? await cuttableLine(temporalAddress, onTestFinished) : null;
-  const argument = { ...spec, signal, ...(line ? { address: line.address } : {}) };
+  const argument: CellWorkerSpec = { ...spec, signal, ...(line ? { address: line.address } : {}) };
   const worker = await spawnWorker(script, argument, onTestFinished);
   return {
     async struck() {

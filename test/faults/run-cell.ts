@@ -27,6 +27,8 @@ const STORE_DOWN_MS = 2_500;
 const MAX_EVENTS = 30;
 const HIT_WITHIN_MS = 180_000;
 const REST_WITHIN_MS = 300_000;
+/** More than all of its waits together. */
+const END_WITHIN_MS = 1_200_000;
 /** What is due later than this does not belong to the rotation: only the provider's own grace is so long. */
 const HORIZON_MS = 300_000;
 
@@ -40,13 +42,13 @@ export async function runCell(cell: Cell): Promise<CellResult> {
     durationMs: Date.now() - startedMs,
   });
   try {
-    const { judgement, outcome } = await new Run(cell, cleanups.add).toItsEnd();
+    const { judgement, outcome } = await within(END_WITHIN_MS, 'its end', new Run(cell, cleanups.add).toItsEnd());
     return done(judgement, outcome);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     return done({ violations: [`ended: ${text}`] }, 'stuck');
   } finally {
-    await cleanups.run();
+    await within(END_WITHIN_MS, 'the end of what it has started', cleanups.run());
   }
 }
 

@@ -171,6 +171,14 @@ export const writes = [
     tests: [steps],
   },
   {
+    name: 'stale-step-writes',
+    guarantee: 8,
+    does: 'a step that slept until its rotation had ended writes what it has found into the record of the next one',
+    file: 'src/activities/engine.ts',
+    edits: [{ from: `if (stale?.kind === 'lost') throw`, to: `if (stale?.kind === 'lost' && record.seq < 0) throw` }],
+    tests: ['test/unit/steps.test.ts'],
+  },
+  {
     name: 'stale-attempt-settles',
     guarantee: 8,
     does: 'an attempt that was given up settles the one that has taken over',

@@ -35,6 +35,8 @@ export interface StepsBench {
   readonly clock: { nowMs: number };
   /** Happens in `create`, before its bytes go out. */
   beforeCreate: (() => Promise<unknown>) | undefined;
+  /** Happens while such a request is under way. */
+  readonly before: Map<string, () => Promise<unknown>>;
   /** In the place of the service's answer to such a request; an error is thrown by the client. */
   readonly instead: Map<string, ProviderAnswer | Error>;
   run<N extends keyof Steps>(name: N, more?: Partial<Parameters<Steps[N]>[0]>): Promise<Awaited<ReturnType<Steps[N]>>>;
@@ -55,6 +57,7 @@ export async function openSteps(
   const tokens = new Map([['old', 'token-of-old-which-is-long']]);
   const requests: string[] = [];
   const instead: StepsBench['instead'] = new Map();
+  const before: StepsBench['before'] = new Map();
   const clock = { nowMs: t0 };
   let environment: MockActivityEnvironment | undefined;
 
@@ -113,6 +116,7 @@ export async function openSteps(
       async send(_, request) {
         const asked = `${request.method} ${request.path}`;
         requests.push(asked);
+        await before.get(asked)?.();
         const other = instead.get(asked);
         if (other instanceof Error) throw other;
         return other ?? answered(request);
@@ -129,6 +133,7 @@ export async function openSteps(
     requests,
     clock,
     instead,
+    before,
     beforeCreate: undefined,
     async run<N extends keyof Steps>(
       name: N,

@@ -2,13 +2,21 @@
 import { describe, expect, test } from 'vitest';
 import { provider as tiny } from '../../examples/plugin-tiny/index.js';
 import { raiseEpoch } from '../../src/domain/intents.js';
-import { currentOf, pendingOf } from '../../src/domain/record.js';
+import { currentOf, pendingOf, type CredentialRecord } from '../../src/domain/record.js';
 import { newDebt, withVersion } from '../../src/domain/transitions.js';
-import { minute, openSteps, second, type StepsBench } from '../support/steps.js';
+import type { ProviderAnswer } from '../../src/providers/provider.js';
+import { minute, openSteps, second, t0, type StepsBench } from '../support/steps.js';
 
 const creates = ({ requests }: StepsBench): number => requests.filter((asked) => asked === 'POST /tokens').length;
 const ends = ({ requests }: StepsBench): readonly string[] => requests.filter((asked) => asked.startsWith('DELETE '));
 const settings = { baseUrl: 'https://tiny.example', account: 'acme' };
+const refusal = { status: 401, headers: {}, text: '{}' };
+/** Another rotation owns the record, and the key that it has made. */
+const takenOver = (record: CredentialRecord): CredentialRecord => ({
+  ...record,
+  operation: record.operation && { ...record.operation, operationId: 'op-2' },
+  versions: record.versions.map((v) => (v.stage === 'pending' ? { ...v, operationId: 'op-2' } : v)),
+});
 const outage = { status: 503, headers: {}, text: '{}' };
 
 describe('a write at the provider', () => {
@@ -95,6 +103,52 @@ describe('a new key', () => {
     await bench.run('settleDebt', { keyId: 'new-1' });
     expect((await bench.opened()).record.debts).toEqual([]);
     expect([...bench.tokens.keys()]).toEqual(['old']);
+  });
+});
+
+describe('a step that slept until its operation had ended and another one was at work', () => {
+  const listing = 'GET /tokens';
+  const unknown = (record: CredentialRecord): CredentialRecord => ({
+    ...record,
+    intents: record.intents.map((i) => ({ ...i, settled: 'unknown' })),
+  });
+  const rotation = {
+    operationId: 'op-1',
+    requestId: 'r-1',
+    reason: 'routine',
+    source: 'operator',
+    startedAtMs: t0,
+    steps: [],
+  } as const;
+  const steps: readonly [
+    what: string,
+    at: string,
+    answer: ProviderAnswer | null,
+    run: (bench: StepsBench) => Promise<unknown>,
+  ][] = [
+    ['verify, of a key that works', 'GET /whoami', null, (bench) => bench.run('verify', { hurry: false })],
+    ['verify, of a key that is refused', listing, null, (bench) => bench.run('verify', { hurry: false })],
+    ['takeBack', 'DELETE /tokens/new-1', null, (bench) => bench.run('takeBack')],
+    ['takeBack, in vain', 'DELETE /tokens/new-1', outage, (bench) => bench.run('takeBack')],
+    ['publish, with a listing', listing, null, (bench) => bench.run('publish', { verified: false, rotation })],
+    ['publish, without one', listing, refusal, (bench) => bench.run('publish', { verified: false, rotation })],
+  ];
+
+  test.each(steps)('writes nothing any more: %s', async (what, at, answer, run) => {
+    const bench = await openSteps();
+    await bench.rotateUntil('rotate');
+    if (what.startsWith('publish')) await bench.change(unknown);
+    if (what === 'verify, of a key that is refused') bench.instead.set('GET /whoami', refusal);
+    let woken = '';
+    bench.before.set(at, async () => {
+      bench.before.clear();
+      await bench.change(takenOver);
+      woken = JSON.stringify((await bench.opened()).record);
+    });
+    if (answer) bench.instead.set(at, answer);
+    await expect(run(bench)).rejects.toMatchObject({ type: 'KT-CONFLICT' });
+    expect(woken).not.toBe('');
+    expect(JSON.stringify((await bench.opened()).record)).toBe(woken);
   });
 });
 
