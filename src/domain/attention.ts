@@ -6,7 +6,7 @@ import { iso } from './instant.js';
 import type { LaneState } from './lane.js';
 import { currentOf, previousOf } from './record.js';
 import { providerEndMs, revokeAtMs, waitingFor } from './retirement.js';
-import type { Attention } from './state.js';
+import type { Attention, StateError } from './state.js';
 import { lastEffect } from './view.js';
 
 /** These make the status `needs-operator`; all others are notices. */
@@ -28,6 +28,12 @@ const serious: ReadonlySet<string> = new Set<ErrorCode>([
   'KT-UNVERIFIED',
   'KT-WRONG-TENANT',
 ]);
+
+const notSentAgain: ReadonlySet<string> = new Set<ErrorCode>(['KT-CREDENTIAL-REFUSED', 'KT-LOCKOUT-BUDGET']);
+
+/** What keeps it from being removed: a key that was refused once and waits for a reset, or anything else. */
+const mendDebt = (id: string, lastError: StateError | null): string =>
+  lastError !== null && notSentAgain.has(lastError.code) ? `keyturn lockout ${id}` : `keyturn reconcile ${id}`;
 
 export function needsOperator(attention: readonly Attention[]): boolean {
   return attention.some((a) => serious.has(a.code));
@@ -118,7 +124,7 @@ export function attentionOf(lane: LaneState, nowMs: number): readonly Attention[
         'KT-DEBT',
         debt.sinceMs,
         `key ${debt.keyId} could not be removed yet (${debt.lastError?.message ?? 'not tried'})`,
-        `keyturn reconcile ${id}`,
+        mendDebt(id, debt.lastError),
       );
     }
   }
@@ -129,7 +135,7 @@ export function attentionOf(lane: LaneState, nowMs: number): readonly Attention[
         'KT-DEBT',
         revokeAtMs(r),
         `version ${old.version} could not be revoked yet (${r.lastError?.message ?? 'not tried'})`,
-        `keyturn reconcile ${id}`,
+        mendDebt(id, r.lastError),
       );
     }
     const waiting = r ? waitingFor(r, nowMs) : [];

@@ -1,6 +1,7 @@
 import { newRequestId, type KeyturnClient } from '../../client.js';
 import type { Outcome, RotationFinished, StepState } from '../../contract.js';
 import { KeyturnError } from '../../domain/errors.js';
+import { plainLines } from '../../domain/foreignText.js';
 import type { RotationRequest } from '../../domain/request.js';
 import { credentialOf } from '../credential.js';
 import type { Commands } from '../definitions.js';
@@ -84,7 +85,8 @@ async function stepsOf(client: KeyturnClient, result: RotationFinished): Promise
   return last?.requestId === (result.servedBy ?? result.requestId) ? last.steps : [];
 }
 
-function textOf(result: RotationFinished, steps: readonly StepState[], isOld: boolean): string {
+function textOf(given: RotationFinished, steps: readonly StepState[], isOld: boolean): string {
+  const result = plainLines(given);
   const { outcome, credentialId, version, keyId, skippedBecause, servedBy, error } = result;
   const why = skippedBecause ?? (error === undefined ? null : `${error.code} ${error.message}`);
   const key =

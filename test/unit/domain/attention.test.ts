@@ -45,6 +45,8 @@ const drift = {
   ],
 };
 const consumers = [{ name: 'billing', ackByMs: nowMs + day, ackedAtMs: null }];
+const refused = { code: 'KT-LOCKOUT-BUDGET', message: 'refused before' };
+const refusing = previousFacts(1, {}, { state: 'debt', killNow: true, supersededAtMs: t0, lastError: refused });
 const dying = previousFacts(1, { providerDiesAtMs: nowMs + hour }, { consumers, supersededBy: 2 });
 
 describe('attention', () => {
@@ -174,6 +176,13 @@ describe('an attention names since when, and the command', () => {
     ['KT-PROOF-LOST', 'keyturn doctor', rotatedRecord({ lostProofs: { sinceMs: t0, message: 'x' } }), {}],
     ['KT-PAUSED', 'keyturn resume core', rotatedRecord({ paused: { sinceMs: t0, by: null, reason: null } }), { queue }],
     ['KT-NOT-IN-CONFIG', 'keyturn apply --prune', rotatedRecord(), { policy: null }],
+    [
+      'KT-DEBT',
+      'keyturn lockout core',
+      rotatedRecord({ debts: [{ ...newDebt('orphan', 'key-9', identity, t0), lastError: refused }] }),
+      {},
+    ],
+    ['KT-DEBT', 'keyturn lockout core', rotatedRecord({ versions: [refusing, versionFacts(2)] }), {}],
   ])('%s: %s', (code, command, record, over) => {
     expect(raised(record, over)).toEqual([{ code, since: at, command }]);
   });
