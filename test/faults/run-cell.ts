@@ -61,7 +61,8 @@ interface Server {
 class Run {
   readonly #accepted: string[] = [];
   #child: ChildWorker | null = null;
-  #mended = false;
+  /** When the operator has reset the budget. */
+  #mendedAtMs = Number.POSITIVE_INFINITY;
 
   constructor(
     private readonly cell: Cell,
@@ -84,14 +85,15 @@ class Run {
     if (this.#child && cell.circumstance === 'frozen') await this.#child.wake();
     const before = await judge(scene, first, this.#accepted, isFoundOutLater(cell));
     scene.simulator.faults.clear();
-    const outcome = `${first.lastRotation?.outcome ?? 'none'}${this.#mended ? ', with an operator' : ''}`;
+    const outcome = `${first.lastRotation?.outcome ?? 'none'}${this.isMended ? ', with an operator' : ''}`;
     if (before.violations.length > 0) return { judgement: before, outcome };
     if (hasAttention(first, 'KT-CAPABILITY-LOST')) return { judgement: before, outcome: 'capability-lost' };
-    if (first.status === 'needs-operator' && !this.#mended) await this.mend(scene);
+    if (first.status === 'needs-operator' && !this.isMended) await this.mend(scene);
     let last = await this.oneMore(scene, 'last');
     // The refusal of a call by a process that nobody hears any more is told to the next who would use that key.
-    if (last.lastRotation?.error?.code === 'KT-LOCKOUT-BUDGET' && !this.#mended) {
-      await this.mend(scene);
+    const { error, endedAt = '' } = last.lastRotation ?? {};
+    if (error?.code === 'KT-LOCKOUT-BUDGET' && this.#mendedAtMs >= Date.parse(endedAt)) {
+      if (!this.isMended) await this.mend(scene);
       last = await this.oneMore(scene, 'after the reset');
     }
     const judgement = await judge(scene, last, this.#accepted);
@@ -188,14 +190,18 @@ class Run {
   /** A key that the provider has refused once is not used again before an operator says so; he has to be told. */
   private async rest(scene: Scene): Promise<CredentialState> {
     return atRest(scene, this.#accepted, REST_WITHIN_MS, async (record) => {
-      if (this.#mended || !isBlocked(record)) return;
+      if (this.isMended || !isBlocked(record)) return;
       const { attention } = await scene.state();
       if (attention.length > 0) await this.mend(scene);
     });
   }
 
+  private get isMended(): boolean {
+    return Number.isFinite(this.#mendedAtMs);
+  }
+
   private async mend(scene: Scene): Promise<void> {
-    this.#mended = true;
+    this.#mendedAtMs = Date.now();
     const config = await scene.config();
     const baseUrl = config.credentials.get(scene.credentialId)?.baseUrl ?? '';
     await scene.vault.lockout.reset({ baseUrl, egress: config.worker.egress }, 'the matrix refused it');
