@@ -235,7 +235,7 @@ export async function atRest(
       const state = await scene.state().catch(() => null);
       if (state && state.rotation === null && state.pendingRequests === 0) return state;
     }
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 400));
   }
   const state = await scene.state().catch(() => null);
   throw new Error(`not at rest within ${withinMs} ms: ${JSON.stringify(state) ?? 'and no answer to the query'}`);

@@ -81,6 +81,7 @@ const environment = fc.oneof(
   fc.constant(command('terminate', ({ world }) => world.terminate())),
   fc.constant(command('continue as new', ({ world }) => world.suggestContinueAsNew())),
   fc.constant(command('a foreign key', ({ world }) => happen(world, 'foreign-key'))),
+  fc.constant(command('a secret key made by hand', ({ world }) => happen(world, 'secret-replaced'))),
   span.map((ms) =>
     Object.assign(
       command(`no worker for ${ms / second} s`, ({ world }) => world.away(ms)),

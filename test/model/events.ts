@@ -40,6 +40,10 @@ export function happen(world: World, event: WorldEvent): void {
       // While a rotation is under way, nobody else makes keys by hand (docs/guarantees.md, condition 6).
       if (!world.disk.opened?.record.operation) world.system.add(world.now(), 'others');
       return;
+    case 'secret-replaced':
+      // Where no other key may be made, it is an operator who has to bring the new one.
+      if (world.scenario.rules.denies.length === 0) world.system.replaceSecret(world.now(), true);
+      return;
     default:
       return event satisfies never;
   }

@@ -178,8 +178,9 @@ const neverTorn: Invariant = (world, published) => {
       return `version ${version.version} has the value of ${key.id} under the id of ${shelved.keyId}`;
     if (version.secretKey !== 'ok') continue;
     const secret = shelved?.fields['secretKey']?.reveal() ?? '';
-    if (!world.system.secrets.some((s) => s.value === secret && (s.endsAtMs === null || s.endsAtMs > commit.atMs)))
-      return `version ${version.version} was published with a secret key that the provider does not take`;
+    const made = world.system.secrets.find((s) => s.value === secret);
+    const isTaken = made && (made.endsAtMs === null || made.endsAtMs > commit.atMs || made.byOutsider);
+    if (!isTaken) return `version ${version.version} was published with a secret key that the provider does not take`;
   }
   return null;
 };
@@ -191,8 +192,11 @@ const canRotateAgain: Invariant = (world) => {
   const values = shelf?.versions[String(current?.version)]?.fields;
   if (!record || !current || record.capabilityLost) return null;
   const nowMs = world.now();
-  const able = world.scenario.capability.needsSecretKey
-    ? world.system.acceptsSecret(values?.['secretKey']?.reveal() ?? '', nowMs)
+  const secret = values?.['secretKey']?.reveal() ?? '';
+  const endedByOutsider = world.system.secrets.some((s) => s.value === secret && s.byOutsider);
+  const inPlace = world.scenario.capability.needsSecretKey && !endedByOutsider;
+  const able = inPlace
+    ? world.system.acceptsSecret(secret, nowMs)
     : world.system.accepts(values?.['apiKey']?.reveal() ?? '', nowMs);
   return able ? null : `version ${current.version} cannot rotate any more, and nobody says so`;
 };

@@ -21,7 +21,8 @@ export type WorldEvent =
   | 'resume'
   | 'new-policy'
   | 'worker-away'
-  | 'foreign-key';
+  | 'foreign-key'
+  | 'secret-replaced';
 
 export interface Scenario {
   readonly name: string;
@@ -139,7 +140,10 @@ const requests: readonly WorldEvent[] = [
   'new-policy',
 ];
 
-const faulty = [a, b, c, d, dKeepsId, dDenied].map((s) => ({ ...s, events: lives }));
+const faulty = [a, b, c, d, dKeepsId, dDenied].map((s): Scenario => ({
+  ...s,
+  events: s.capability.needsSecretKey ? [...lives, 'secret-replaced'] : lives,
+}));
 const asked = [a, b, d].map((s): Scenario => ({
   ...s,
   name: `${s.name}, requests`,

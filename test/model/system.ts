@@ -21,6 +21,8 @@ export interface Key {
 export interface SecretKey {
   readonly value: string;
   endsAtMs: number | null;
+  /** An outsider has made another one. */
+  byOutsider: boolean;
 }
 
 export interface SystemRules {
@@ -82,9 +84,16 @@ export class System {
   }
 
   addSecret(): SecretKey {
-    const secret = { value: `secret-${++this.#serial}`, endsAtMs: null };
+    const secret = { value: `secret-${++this.#serial}`, endsAtMs: null, byOutsider: false };
     this.secrets.push(secret);
     return secret;
+  }
+
+  /** There is one for an account: the one before ends at once. */
+  replaceSecret(nowMs: number, byOutsider = false): SecretKey {
+    for (const s of this.secrets.filter(({ endsAtMs }) => endsAtMs === null || endsAtMs > nowMs))
+      Object.assign(s, { endsAtMs: nowMs, byOutsider });
+    return this.addSecret();
   }
 
   keyOf(value: string): Key | undefined {
@@ -141,10 +150,8 @@ export class System {
       }
       case 'rotate':
         return this.#rotate(body['value'] ?? '', nowMs);
-      case 'create-secret': {
-        for (const s of this.secrets) s.endsAtMs = Math.min(s.endsAtMs ?? nowMs, nowMs);
-        return { status: 201, body: this.addSecret(), touched: [] };
-      }
+      case 'create-secret':
+        return { status: 201, body: this.replaceSecret(nowMs), touched: [] };
       case 'equip': {
         for (const k of this.listed(nowMs)) if (k.id === body['id']) k.scope = (body['scope'] ?? '').split(' ');
         return { status: 200, body: null, touched: [] };
