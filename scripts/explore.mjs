@@ -24,7 +24,8 @@ process.env['KEYTURN_EXPLORE'] = JSON.stringify({ naive, depth, seconds, scenari
 const plain = {
   onUserConsoleLog: ({ content }) => process.stdout.write(content),
   onTestCaseResult(testCase) {
-    for (const { message } of testCase.result().errors ?? []) process.stderr.write(`${message}\n`);
+    for (const { message, cause } of testCase.result().errors ?? [])
+      process.stderr.write(`${[message, cause?.message ?? ''].join('\n')}\n`);
   },
 };
 const vitest = await startVitest('test', [], { project: ['explore'], watch: false, reporters: [plain] });

@@ -1,4 +1,4 @@
-import { debtDelayMs, retireDueMs } from '../domain/retirement.js';
+import { debtDelayMs, retireDueMs, revokeAtMs } from '../domain/retirement.js';
 import {
   currentOf,
   type CredentialRecord,
@@ -67,12 +67,15 @@ async function oneAttempt(engine: Engine, w: Working, old: VersionFacts, r: Reti
   const { skewMs, propagationMs } = w.config.timing;
   const ownEndMs = old.providerDiesAtMs === null ? null : old.providerDiesAtMs + skewMs;
   const ended = ownEndMs !== null && engine.now() >= ownEndMs;
-  const shared = record.versions.some((v) => v.version !== old.version && v.keyId === old.keyId);
-  if (shared || r.by === 'provider') {
-    // The id names a newer key: it is not ours to delete; the provider's own grace ends the old value.
+  const namesNewer = record.versions.some((v) => v.version > old.version && v.keyId === old.keyId);
+  if (namesNewer || r.by === 'provider') {
+    // The id is not ours to delete; the provider's own grace ends the old value.
     if (ended || ownEndMs === null) return 'elapsed';
     return { state: 'revoking', by: 'provider', nextAttemptAtMs: ownEndMs };
   }
+  const elderUntilMs = elderGraceMs(record, old);
+  if (!r.killNow && r.deletedAtMs === null && engine.now() < elderUntilMs)
+    return { state: 'revoking', nextAttemptAtMs: elderUntilMs };
   const context = await engine.context(w, engine.values(w.opened, current.version), `retire/${old.version}`);
   if (w.strategy.restorable && !r.killNow && r.suspendedAtMs === null && w.config.timing.observeMs > 0) {
     await w.provider.retire(context, engine.values(w.opened, old.version).keyId, 'suspend');
@@ -94,6 +97,12 @@ async function oneAttempt(engine: Engine, w: Working, old: VersionFacts, r: Reti
   const listed = inventory.keys.find((k) => k.keyId === old.keyId);
   if (!listed || listed.revoked) return 'listed';
   throw stop('failed', 'KT-DEBT', `key ${old.keyId} is still listed after its removal`);
+}
+
+/** A rotation in place may keep the id: to remove by it would end the value before, too, whose consumers have until then. */
+function elderGraceMs({ versions }: CredentialRecord, old: VersionFacts): number {
+  const elders = versions.filter((v) => v.version < old.version && v.keyId === old.keyId);
+  return Math.max(0, ...elders.flatMap(({ retirement }) => (retirement ? [revokeAtMs(retirement)] : [])));
 }
 
 /** The provider's own id behind the one that the record shows. */

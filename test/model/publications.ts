@@ -31,14 +31,15 @@ export function publicationsOf(world: World): readonly Publication[] {
   }
   return found.reduceRight<readonly Publication[]>((later, each) => {
     const successor = later[0] ?? null;
-    const leakedMs = leakedAtMs(world, each.version.fingerprint);
+    const leakedMs = leakedAtMs(world, each.version);
     return [{ ...each, toMs: successor?.fromMs ?? null, successor, leakedMs }, ...later];
   }, []);
 }
 
-/** Of the value, whatever version it had then. */
-function leakedAtMs(world: World, fingerprint: string): number {
-  const leaked = (v: VersionFacts): boolean => v.leaked && v.fingerprint === fingerprint;
+/** Of the value, whatever version it had then; or of a newer one with the same id, by which both are removed. */
+function leakedAtMs(world: World, { version, fingerprint, keyId }: VersionFacts): number {
+  const leaked = (v: VersionFacts): boolean =>
+    v.leaked && (v.fingerprint === fingerprint || (v.keyId === keyId && v.version > version));
   const marked = world.disk.commits.find((c) => c.after.record.versions.some(leaked));
   return marked?.atMs ?? Number.POSITIVE_INFINITY;
 }

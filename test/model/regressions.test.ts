@@ -1,8 +1,8 @@
 /** Counter-examples that were found in the product, in the words of the explorer. Each was red before its mend. */
 import { describe, expect, test } from 'vitest';
-import { firstRequest, request } from './events.js';
+import { firstRequest, happen, request } from './events.js';
 import { judge } from './invariants.js';
-import { hour, scenario } from './scenario.js';
+import { hour, minute, scenario } from './scenario.js';
 import { replay } from './search.js';
 import { WrittenTape, type Choice } from './tape.js';
 import { World } from './world.js';
@@ -48,6 +48,22 @@ describe('found by the search', () => {
 });
 
 describe('found by random commands', () => {
+  test('a key whose id an older one still has is removed before it counts as dead', async () => {
+    const world = new World({ ...scenario('D, id kept'), events: [] }, new WrittenTape([]));
+    try {
+      request(world, firstRequest);
+      await world.runUntil(world.now() + minute);
+      happen(world, 'secret-replaced');
+      request(world, { ...firstRequest, requestId: 'second' });
+      await world.runUntil(world.now() + 12 * hour);
+      expect(world.disk.opened?.record.history.map(({ outcome }) => outcome)).toEqual(['rotated', 'rotated']);
+      expect(world.trace.arrivals.filter(({ call }) => call.kind === 'delete')).toHaveLength(1);
+      expect(judge(world)).toBeNull();
+    } finally {
+      world.close();
+    }
+  });
+
   test('a key that outlives a rotation that never happened gets its whole grace from the next one', async () => {
     const tape = new WrittenTape([
       { point: 'rotate#1 write 1', chosen: 'dies after' },
