@@ -139,7 +139,7 @@ export const lives = [
     guarantee: 4,
     does: 'a key is deleted whose id names a living version, too',
     ...retire,
-    edits: [{ from: `if (shared || r.by === 'provider') {`, to: `if (shared && r.by === 'provider') {` }],
+    edits: [{ from: `if (namesNewer || r.by === 'provider') {`, to: `if (namesNewer && r.by === 'provider') {` }],
   },
   {
     name: 'debt-of-a-living-key',
@@ -260,6 +260,27 @@ export const lives = [
     file: 'src/activities/verify.ts',
     edits: [{ from: `if (isProviderFailure(error, 'rejected'))\n      return`, to: 'if (nowMs < 0) return' }],
     tests: ['test/conformance/mambu-rotation.test.ts'],
+  },
+  {
+    name: 'elder-id-taken-for-dead',
+    guarantee: 17,
+    does: 'a key counts as dead without a call, because an older one still has its id',
+    ...retire,
+    edits: [
+      {
+        from: 'v.version > old.version && v.keyId === old.keyId);\n  if (namesNewer',
+        to: 'v.version !== old.version && v.keyId === old.keyId);\n  if (namesNewer',
+      },
+    ],
+    tests: ['test/model/regressions.test.ts'],
+  },
+  {
+    name: 'elder-grace-cut',
+    guarantee: 5,
+    does: 'a key is removed by its id while an older one with that id is in its grace',
+    ...retire,
+    edits: [{ from: 'return Math.max(0, ...elders', to: 'return Math.min(0, ...elders' }],
+    tests: ['test/model/regressions.test.ts'],
   },
   {
     name: 'refused-proof-ends-it',
