@@ -1,9 +1,9 @@
-// The fault matrix: npm run faults [-- --shard i/n] [--cell ID] [--filter TEXT] [--pairs] [--json] [--concurrency N]
+// The fault matrix: npm run faults [-- --shard i/n] [--cell ID] [--filter TEXT] [--pairs] [--json] [--done FILE]… [--concurrency N]
 // Ends with 1 when an invariant was broken. Progress goes to stderr, the table (or with --json the report) to stdout.
 import { spawn } from 'node:child_process';
 import { createReadStream, watchFile, unwatchFile, readFileSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     pairs: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     concurrency: { type: 'string', default: '12' },
+    done: { type: 'string', multiple: true, default: [] },
   },
 });
 const [index, of] = values.shard.split('/').map(Number);
@@ -25,7 +26,17 @@ writeFileSync(log, '');
 const stopFollowing = follow(log);
 
 const { cell, filter, pairs } = values;
-const options = { report, log, concurrency: Number(values.concurrency), pairs, cell, filter, shard: { index, of } };
+const done = values.done.map((file) => resolve(process.env.INIT_CWD ?? '.', file));
+const options = {
+  report,
+  log,
+  concurrency: Number(values.concurrency),
+  pairs,
+  cell,
+  filter,
+  done,
+  shard: { index, of },
+};
 const root = fileURLToPath(new URL('..', import.meta.url));
 const config = join(root, 'test/faults/vitest.config.ts');
 const vitest = join(root, 'node_modules/vitest/vitest.mjs');

@@ -1,11 +1,11 @@
 /** The long run: the cells that KEYTURN_FAULTS asks for. `npm run faults` sets it and prints what this leaves in its file. */
-import { appendFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { quietRuntime } from '../support/quiet-runtime.js';
 import { allCells, pairCells } from './cells.js';
 import { pooled } from './pool.js';
-import { failureOf, reportOf, tableOf } from './report.js';
+import { earlierOf, failureOf, reportOf, tableOf } from './report.js';
 import { runCell } from './run-cell.js';
 
 const optionsSchema = z.strictObject({
@@ -15,6 +15,7 @@ const optionsSchema = z.strictObject({
   pairs: z.boolean(),
   cell: z.string().optional(),
   filter: z.string().optional(),
+  done: z.array(z.string()),
   shard: z.strictObject({ index: z.int().min(1), of: z.int().min(1) }),
 });
 
@@ -24,13 +25,18 @@ it('no fault breaks an invariant', async () => {
   process.on('disconnect', () => process.exit(1));
   const options = optionsSchema.parse(JSON.parse(process.env['KEYTURN_FAULTS'] ?? '{}'));
   const { cell, filter, shard } = options;
-  const known = cell?.includes('+') === true || options.pairs ? pairCells() : allCells();
-  const cells = known
+  const product = cell?.includes('+') === true || options.pairs ? pairCells() : allCells();
+  const cells = product
     .filter(({ id }) => cell === undefined || id === cell)
     .filter(({ id }) => filter === undefined || id.includes(filter))
     .filter((_, n) => n % shard.of === shard.index - 1);
+  const stamp = await readFile(new URL('../../dist/.stamp.json', import.meta.url), 'utf8');
+  const { inputs: build } = z.object({ inputs: z.string() }).parse(JSON.parse(stamp));
+  const reports = options.done.map(async (name) => ({ name, text: await readFile(name, 'utf8') }));
+  const earlier = earlierOf(build, cells, await Promise.all(reports));
+  const known = new Set(earlier.cells.map(({ cell: id }) => id));
   const startedMs = Date.now();
-  const applicable = cells.filter(({ notApplicable }) => notApplicable === null);
+  const applicable = cells.filter(({ id, notApplicable }) => notApplicable === null && !known.has(id));
   let ended = 0;
   const results = await pooled(applicable, options.concurrency, async (one) => {
     const result = await runCell(one);
@@ -39,7 +45,8 @@ it('no fault breaks an invariant', async () => {
     await appendFile(options.log, `${[progress, ...failureOf(result)].join('\n')}\n`);
     return result;
   });
-  const report = reportOf(cells, results, Date.now() - startedMs);
+  const durationMs = Date.now() - startedMs + 1_000 * earlier.durationSeconds;
+  const report = reportOf(build, cells, [...earlier.cells, ...results], durationMs);
   await writeFile(options.report, JSON.stringify({ report, table: tableOf(cells, report) }));
   expect(cells, 'cells that were asked for').not.toEqual([]);
 });

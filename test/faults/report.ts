@@ -1,9 +1,12 @@
 /** What a run of the matrix has found, for machines and as a table. */
+import { z } from 'zod';
 import { circumstances, type Cell } from './cells.js';
 import type { CellResult } from './run-cell.js';
 import { strategies } from './surface.js';
 
 export interface Report {
+  /** Names what was tested: a hash of all that the build is made of. */
+  readonly build: string;
   /** Cells of the product that were asked for; `run` and `notApplicable` add up to it. */
   readonly enumerated: number;
   readonly run: number;
@@ -24,9 +27,15 @@ export interface Report {
 /** Default of `lockout.limit`. */
 const STRIKE_BUDGET = 4;
 
-export function reportOf(cells: readonly Cell[], results: readonly CellResult[], durationMs: number): Report {
+export function reportOf(
+  build: string,
+  cells: readonly Cell[],
+  results: readonly CellResult[],
+  durationMs: number,
+): Report {
   const sum = (of: (result: CellResult) => number): number => results.reduce((total, one) => total + of(one), 0);
   return {
+    build,
     enumerated: cells.length,
     run: results.length,
     notApplicable: counted(cells.flatMap(({ notApplicable }) => notApplicable ?? [])),
@@ -46,6 +55,54 @@ function counted(names: readonly string[]): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
   return counts;
+}
+
+/**
+ * Reports that stand for a part of these cells.
+ * @throws Error naming the report that is none, or is about another build
+ */
+export function earlierOf(
+  build: string,
+  cells: readonly Cell[],
+  reports: readonly { readonly name: string; readonly text: string }[],
+): Pick<Report, 'cells' | 'durationSeconds'> {
+  const read = reports.map(({ name, text }) => {
+    const { data } = earlierSchema.safeParse(parsed(text));
+    if (data === undefined) throw new Error(`${name} is no report of this matrix`);
+    if (data.build !== build) throw new Error(`${name} is about another build: ${data.build}, not ${build}`);
+    return data;
+  });
+  const asked = new Set(cells.map(({ id }) => id));
+  const results = new Map(read.flatMap((report) => report.cells.map((result) => [result.cell, result])));
+  return {
+    cells: [...results.values()].filter(({ cell }) => asked.has(cell)),
+    durationSeconds: read.reduce((sum, report) => sum + report.durationSeconds, 0),
+  };
+}
+
+const earlierSchema = z.object({
+  build: z.string(),
+  durationSeconds: z.number(),
+  cells: z.array(
+    z.strictObject({
+      cell: z.string(),
+      outcome: z.string(),
+      durationMs: z.number(),
+      violations: z.array(z.string()),
+      gapMs: z.number(),
+      orphans: z.number(),
+      strikes: z.number(),
+      plaintext: z.number(),
+    }),
+  ),
+});
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Failed cells of those that were run, for each strategy and circumstance; then every failure with the command that replays it. */

@@ -1,6 +1,8 @@
 /** The fault matrix is what it says: a whole product, of which every part has a name and is reached. */
 import { expect, it } from 'vitest';
-import { allCells, circumstances, faultNames, pairCells, targetsOf } from '../faults/cells.js';
+import { allCells, circumstances, faultNames, pairCells, targetsOf, type Cell } from '../faults/cells.js';
+import { earlierOf, reportOf } from '../faults/report.js';
+import type { CellResult } from '../faults/run-cell.js';
 import { subset } from '../faults/subset.js';
 import { strategies } from '../faults/surface.js';
 
@@ -30,4 +32,24 @@ it.each(strategies)('%s: the fixed part has every call and every circumstance', 
 it('the fixed part has every fault at least twice', () => {
   const faults = subset().map(({ fault }) => fault);
   expect(faultNames.filter((name) => faults.filter((fault) => fault === name).length < 2)).toEqual([]);
+});
+
+it('goes on from earlier reports of the same build, and from no others', () => {
+  const [first, second, other] = allCells();
+  if (!first || !second || !other) throw new Error('the matrix is empty');
+  const figures = { durationMs: 1, gapMs: 0, orphans: 0, strikes: 0, plaintext: 0 };
+  const resultOf = ({ id }: Cell): CellResult => ({ cell: id, outcome: 'rotated', violations: ['one'], ...figures });
+  const cells = [first, second, other];
+  const report = (name: string, build: string, cell: Cell) => ({
+    name,
+    text: JSON.stringify(reportOf(build, [cell], [resultOf(cell)], 2_000)),
+  });
+  const reports = [report('a', 'b-1', first), report('b', 'b-1', second), report('c', 'b-1', first)];
+  expect(earlierOf('b-1', [first, second], reports)).toEqual({
+    cells: [resultOf(first), resultOf(second)],
+    durationSeconds: 6,
+  });
+  expect(earlierOf('b-1', [other], reports).cells).toEqual([]);
+  expect(() => earlierOf('b-2', cells, reports)).toThrow('a is about another build: b-1, not b-2');
+  expect(() => earlierOf('b-1', cells, [{ name: 'd', text: '{' }])).toThrow('d is no report of this matrix');
 });
