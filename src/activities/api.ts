@@ -1,7 +1,7 @@
 /** The activities as the workflows see them: types only, nothing here is imported at run time by sandbox code. */
 import type { ErrorCode } from '../domain/errors.js';
 import type { ActiveRotation, LaneState, Note } from '../domain/lane.js';
-import type { OperationFacts, RecordView, RotationFacts, RotationPolicy } from '../domain/record.js';
+import type { NoteBatch, OperationFacts, RecordView, RotationFacts, RotationPolicy } from '../domain/record.js';
 import type { RotationRequest } from '../domain/request.js';
 import type { StoredOutcome } from '../domain/storedOutcome.js';
 import type { Verdict } from '../domain/verification.js';
@@ -98,7 +98,8 @@ export interface CredentialActivities {
       readonly deadlineMs: number | null;
     },
   ): Promise<RecordView | null>;
-  note(input: Believed & { readonly notes: readonly Note[] }): Promise<RecordView | null>;
+  /** `batch`: an attempt that slept until a newer one was written changes nothing any more; absent in what earlier releases have scheduled. */
+  note(input: Believed & { readonly notes: readonly Note[]; readonly batch?: NoteBatch }): Promise<RecordView | null>;
   /** How a request of before has ended; null where the record does not remember it. */
   recall(input: Believed & { readonly requestId: string }): Promise<StoredOutcome | null>;
   rollback(input: StepInput & { readonly toVersion: number; readonly requestId: string }): Promise<RecordView>;

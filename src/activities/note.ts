@@ -1,6 +1,12 @@
 import { driftAfter } from '../domain/drift.js';
 import type { Note } from '../domain/lane.js';
-import { currentOf, type CredentialRecord, type RecordView, type RotationFacts } from '../domain/record.js';
+import {
+  currentOf,
+  type CredentialRecord,
+  type NoteBatch,
+  type RecordView,
+  type RotationFacts,
+} from '../domain/record.js';
 import { remember } from '../domain/seen.js';
 import { acknowledged, dropWaiting, keepWaiting, markLeaked, setPaused } from '../domain/transitions.js';
 import { rollBack, rollbackRefusal } from '../domain/rollback.js';
@@ -11,11 +17,22 @@ import { stop } from './failures.js';
 /** Writes what handlers have accepted: acknowledgements, pause and resume, leaks, request ids. */
 export async function note(
   engine: Engine,
-  input: Believed & { readonly notes: readonly Note[] },
+  { batch, notes, ...believed }: Believed & { readonly notes: readonly Note[]; readonly batch?: NoteBatch },
 ): Promise<RecordView | null> {
-  if (!(await engine.read(input))) return null;
-  const opened = await engine.change(input.credentialId, (record) => input.notes.reduce(written, record));
-  return engine.viewWithout(input.credentialId, opened.record);
+  if (!(await engine.read(believed))) return null;
+  const opened = await engine.change(believed.credentialId, (record) => {
+    if (isOvertaken(record, batch)) return record;
+    const noted = notes.reduce(written, record);
+    return batch === undefined ? noted : { ...noted, noted: batch };
+  });
+  return engine.viewWithout(believed.credentialId, opened.record);
+}
+
+/** It was written already, or a newer one was: a pause that slept until somebody had resumed would pause again. */
+function isOvertaken({ noted }: CredentialRecord, batch: NoteBatch | undefined): boolean {
+  if (noted === undefined || batch === undefined) return false;
+  if (batch.runId === noted.runId) return batch.n <= noted.n;
+  return batch.runStartedAtMs < noted.runStartedAtMs;
 }
 
 function written(record: CredentialRecord, n: Note): CredentialRecord {

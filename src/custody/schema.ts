@@ -192,6 +192,7 @@ export const recordSchema = z.strictObject({
     .nullable(),
   lostProofs: z.strictObject({ sinceMs: ms, message: z.string() }).nullable(),
   drift: drift.exactOptional(),
+  noted: z.strictObject({ runStartedAtMs: ms, runId: z.string(), n: count }).exactOptional(),
   seen: z.array(z.string()),
   history: z.array(rotation),
   destroyed: z.array(destroyed),

@@ -81,6 +81,8 @@ export interface LaneState {
   /** Answers to the last requests, for those that ask again with the same id. */
   answered: readonly RotationFinished[];
   notes: Note[];
+  /** Batches of notes that were sent to the store; runs of before know no such field. */
+  batches?: number;
   active: ActiveRotation | null;
   /** keyturn's own next attempt after `failed`. */
   retry: { readonly request: RotationRequest; readonly atMs: number; readonly failures: number } | null;

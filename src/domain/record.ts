@@ -239,6 +239,13 @@ export interface DriftFacts {
   readonly findings: readonly DriftFinding[];
 }
 
+/** Notes that the entity has sent to the store at once. Runs follow one another, and each counts its batches. */
+export interface NoteBatch {
+  readonly runStartedAtMs: number;
+  readonly runId: string;
+  readonly n: number;
+}
+
 export interface CredentialRecord {
   readonly schemaVersion: 1;
   readonly installationId: string;
@@ -264,6 +271,8 @@ export interface CredentialRecord {
   readonly lostProofs: { readonly sinceMs: number; readonly message: string } | null;
   /** Absent: never compared. */
   readonly drift?: DriftFacts;
+  /** The newest batch of notes that was written; absent: none was yet. */
+  readonly noted?: NoteBatch;
   /** Request ids seen, oldest first, as short strings: see domain/seen.ts. */
   readonly seen: readonly string[];
   readonly history: readonly RotationFacts[];
@@ -271,7 +280,7 @@ export interface CredentialRecord {
 }
 
 /** What activities return to the workflow: the record without what only custody and dedupe over termination need. */
-export interface RecordView extends Omit<CredentialRecord, 'history' | 'intents' | 'seen' | 'destroyed'> {
+export interface RecordView extends Omit<CredentialRecord, 'history' | 'intents' | 'seen' | 'destroyed' | 'noted'> {
   readonly lastRotation: RotationFacts | null;
   /** Where the last is a refused rollback, which has changed nothing: the one before it. */
   readonly lastBefore?: RotationFacts;

@@ -2,7 +2,7 @@ import type { CredentialRecord, LockoutView, RecordView, RotationFacts } from '.
 
 /** What the workflow sees of the record. */
 export function viewOf(record: CredentialRecord, lockout: LockoutView | null): RecordView {
-  const { history, intents: _intents, seen: _seen, destroyed: _destroyed, ...rest } = record;
+  const { history, intents: _intents, seen: _seen, destroyed: _destroyed, noted: _noted, ...rest } = record;
   const [lastRotation = null] = history;
   const before = history.find((h) => !isRefusedRollback(h));
   return { ...rest, lastRotation, ...(before && before !== lastRotation ? { lastBefore: before } : {}), lockout };

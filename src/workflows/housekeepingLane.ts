@@ -1,4 +1,5 @@
 /** The lane that writes accepted notes, ends the lives of replaced versions and pays debts. */
+import { workflowInfo } from '@temporalio/workflow';
 import { parkDelayMs } from '../domain/decisions.js';
 import { previousOf, type RecordView } from '../domain/record.js';
 import { retireDueMs } from '../domain/retirement.js';
@@ -79,7 +80,10 @@ function nextJob(entity: Entity): Job | null {
 async function writeNotes(entity: Entity): Promise<RecordView | null> {
   const { lane } = entity;
   const notes = [...lane.notes];
-  const view = await repeatable('write what was accepted').note({ ...entity.believed(), notes });
+  const { runId, runStartTime } = workflowInfo();
+  lane.batches = (lane.batches ?? 0) + 1;
+  const batch = { runStartedAtMs: runStartTime.getTime(), runId, n: lane.batches };
+  const view = await repeatable('write what was accepted').note({ ...entity.believed(), notes, batch });
   lane.notes.splice(0, notes.length);
   return view;
 }

@@ -8,7 +8,12 @@ export interface Host {
   handle(name: string, handler: Handler): void;
   uuid(): string;
   /** Events of the run, and whether the server asks for a new one. */
-  info(): { readonly historyLength: number; readonly continueAsNewSuggested: boolean };
+  info(): {
+    readonly runId: string;
+    readonly runStartTime: Date;
+    readonly historyLength: number;
+    readonly continueAsNewSuggested: boolean;
+  };
 }
 
 export interface Handler {

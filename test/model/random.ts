@@ -1,5 +1,6 @@
 /** The second driver: drawn commands on the same world, judged by the same invariants. */
 import fc from 'fast-check';
+import { emptyAccount } from '../../src/custody/lockout-account.js';
 import { commands } from './commands.js';
 import { happen, request } from './events.js';
 import { judge } from './invariants.js';
@@ -32,6 +33,13 @@ export async function checkRandomly(seed: number, maximumRuns: number, limitMs: 
   return runs;
 }
 
+async function rotates(world: World, requestId: string): Promise<string> {
+  request(world, { requestId, reason: 'routine', source: 'operator' });
+  await world.runUntil(world.now() + HEALED_MS);
+  const ended = world.disk.opened?.record.history.find((h) => h.requestId === requestId);
+  return ended ? `${ended.outcome} ${ended.error?.code ?? ''}` : 'nothing';
+}
+
 const keepsInvariants = fc.asyncProperty(fc.constantFrom(...drawn), commands, async (scenario, cmds) => {
   const tape = new DrawnTape();
   const world = new World(scenario, tape);
@@ -41,10 +49,14 @@ const keepsInvariants = fc.asyncProperty(fc.constantFrom(...drawn), commands, as
     tape.clear();
     happen(world, 'resume');
     await world.runUntil(world.now() + HEALED_MS);
-    request(world, { requestId: 'last', reason: 'routine', source: 'operator' });
-    await world.runUntil(world.now() + HEALED_MS);
+    const outcome = await rotates(world, 'last');
     const violation = judge(world);
     if (violation) throw new Error(`${violation.invariants.join(', ')}: ${violation.what}\n${narrate(world)}`);
+    // A key that was refused once is not called with again before an operator says so.
+    world.disk.account = emptyAccount;
+    const able = outcome.startsWith('rotated') ? outcome : await rotates(world, 'after the reset');
+    if (!able.startsWith('rotated') && world.disk.opened?.record.capabilityLost === null)
+      throw new Error(`11 able to rotate again, or said: the last rotation ended as ${able}\n${narrate(world)}`);
   } finally {
     world.close();
   }

@@ -48,6 +48,22 @@ describe('found by the search', () => {
 });
 
 describe('found by random commands', () => {
+  test('a pause whose write slept until somebody had resumed pauses nothing any more', async () => {
+    const tape = new WrittenTape([{ point: 'note#1 read 1', chosen: 'sleeps' }]);
+    const world = new World({ ...scenario('C'), events: [] }, tape);
+    try {
+      happen(world, 'pause');
+      await world.runUntil(world.now() + minute);
+      expect(world.disk.opened?.record.paused).not.toBeNull();
+      happen(world, 'resume');
+      await world.runUntil(world.now() + hour);
+      expect(tape.left).toEqual([]);
+      expect(world.disk.opened?.record.paused).toBeNull();
+    } finally {
+      world.close();
+    }
+  });
+
   test.each([
     ['is removed before it counts as dead', []],
     ['is not removed before the older one may be', ['new-policy']],

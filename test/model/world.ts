@@ -63,6 +63,7 @@ export class World implements Host {
   events: readonly WorldEvent[];
   readonly #time = new Timeline(startMs);
   #run = 0;
+  #runStartedMs = 0;
   #counts = new Map<string, number>();
   #continue = false;
   #spoilt = false;
@@ -114,8 +115,9 @@ export class World implements Host {
     return `op-${this.#count('op')}`;
   }
 
-  info(): { historyLength: number; continueAsNewSuggested: boolean } {
-    return { historyLength: 0, continueAsNewSuggested: this.#continue };
+  info(): ReturnType<Host['info']> {
+    const run = { runId: `run-${this.#run}`, runStartTime: new Date(this.#runStartedMs) };
+    return { ...run, historyLength: 0, continueAsNewSuggested: this.#continue };
   }
 
   handle(name: string, handler: Handler): void {
@@ -205,6 +207,7 @@ export class World implements Host {
 
   begin(): void {
     const run = ++this.#run;
+    this.#runStartedMs = this.now();
     this.#continue = false;
     credential({ credentialId, lane: this.lane }).then(
       () => {

@@ -171,6 +171,14 @@ export const writes = [
     tests: [steps],
   },
   {
+    name: 'stale-note-written',
+    guarantee: 8,
+    does: 'a pause whose write slept until somebody had resumed pauses again',
+    file: 'src/activities/note.ts',
+    edits: [{ from: 'return batch.n <= noted.n;', to: 'return batch.n < 0;' }],
+    tests: ['test/model/regressions.test.ts'],
+  },
+  {
     name: 'stale-step-writes',
     guarantee: 8,
     does: 'a step that slept until its rotation had ended writes what it has found into the record of the next one',
