@@ -1,9 +1,10 @@
 /** The fixed part of the fault matrix, and that the matrix is complete. The whole of it: `npm run faults`. */
-import { expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { circumstances } from '../faults/cells.js';
 import { pooled } from '../faults/pool.js';
 import { ofRotation, record } from '../faults/record.js';
 import { failureOf } from '../faults/report.js';
+import { stopServers } from '../faults/restartable-servers.js';
 import { runCell } from '../faults/run-cell.js';
 import { subset } from '../faults/subset.js';
 import { recorded, strategies } from '../faults/surface.js';
@@ -11,6 +12,7 @@ import { quietRuntime } from '../support/quiet-runtime.js';
 import { sample } from '../support/sample.js';
 
 quietRuntime();
+afterAll(stopServers);
 
 /** Of the fixed part, which has 50. */
 const THIRD = 17;

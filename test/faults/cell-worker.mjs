@@ -9,8 +9,12 @@ import { createLockout } from '../../dist/custody/lockout.js';
 import { openCustody } from '../../dist/custody/open.js';
 import { temporalTarget } from '../../dist/temporal.js';
 import { startWorker } from '../../dist/worker.js';
+import { globalHandlers } from '@temporalio/worker/lib/workflow/vm-shared.js';
 import { startGate } from './gate.mjs';
 import { spoiledStore } from './spoiled-store.mjs';
+
+// The SDK notes a stack trace for each promise of a process that runs workflows in its own thread. Nobody reads them here.
+globalHandlers.setPromiseHook = () => undefined;
 
 export async function startCellWorker({ configFile, address, trigger, gate, signal }, onHit) {
   const config = await loadConfig(configFile);

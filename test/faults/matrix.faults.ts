@@ -6,6 +6,7 @@ import { quietRuntime } from '../support/quiet-runtime.js';
 import { allCells, pairCells } from './cells.js';
 import { pooled } from './pool.js';
 import { earlierOf, failureOf, reportOf, tableOf } from './report.js';
+import { stopServers } from './restartable-servers.js';
 import { runCell } from './run-cell.js';
 
 const optionsSchema = z.strictObject({
@@ -45,6 +46,7 @@ it('no fault breaks an invariant', async () => {
     await appendFile(options.log, `${[progress, ...failureOf(result)].join('\n')}\n`);
     return result;
   });
+  await stopServers();
   const durationMs = Date.now() - startedMs + 1_000 * earlier.durationSeconds;
   const report = reportOf(build, cells, [...earlier.cells, ...results], durationMs);
   await writeFile(options.report, JSON.stringify({ report, table: tableOf(cells, report) }));

@@ -1,17 +1,14 @@
 /** One cell: set up, spoil, rotate, heal, wait until it is at rest, judge; then one more rotation, which has to succeed, and judge again. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { workflowNames, type CredentialState } from '../../src/contract.js';
 import type { CredentialRecord } from '../../src/domain/record.js';
 import { retireDueMs } from '../../src/domain/retirement.js';
 import { hasSeen } from '../../src/domain/seen.js';
-import { ownServer } from '../support/temporal.js';
 import { startCellWorker, type CallTrigger, type CellWorkerSpec, type StoreTrigger } from './cell-worker.mjs';
 import { childWorker, type ChildWorker } from './child-worker.js';
 import { Cleanups, type AddCleanup } from './cleanups.js';
 import { isFoundOutLater, type Cell } from './cells.js';
 import { hasAttention, judge, type Judgement } from './judge.js';
+import { restartableServer, type RestartableServer } from './restartable-servers.js';
 import { sceneOf, type Scene } from './scene.js';
 import { simulatorFault } from './spoil.js';
 import { lossOf } from './surface.js';
@@ -52,12 +49,6 @@ export async function runCell(cell: Cell): Promise<CellResult> {
   }
 }
 
-interface Server {
-  readonly address: string;
-  readonly namespace: string;
-  restart(): Promise<void>;
-}
-
 class Run {
   readonly #accepted: string[] = [];
   #child: ChildWorker | null = null;
@@ -71,7 +62,7 @@ class Run {
 
   async toItsEnd(): Promise<{ judgement: Judgement; outcome: string }> {
     const { cell } = this;
-    const server = cell.circumstance === 'restarted' ? await this.restartable() : undefined;
+    const server = cell.circumstance === 'restarted' ? await restartableServer(this.onTestFinished) : undefined;
     const behindGate = cell.fault === 'refused' && cell.target.kind === 'call';
     const scene = await sceneOf(cell.strategy, {
       onTestFinished: this.onTestFinished,
@@ -106,24 +97,6 @@ class Run {
     };
   }
 
-  private async restartable(): Promise<Server> {
-    const folder = await mkdtemp(join(tmpdir(), 'keyturn-faults-'));
-    this.onTestFinished(() => rm(folder, { recursive: true, force: true }));
-    const dbFilename = join(folder, 'temporal.db');
-    let server = await ownServer({ dbFilename, keep: true });
-    this.onTestFinished(() => server.stop());
-    const { address, namespace } = server;
-    return {
-      address,
-      namespace,
-      async restart() {
-        server.kill('SIGKILL');
-        await server.ended;
-        server = await ownServer({ dbFilename, port: Number(address.split(':')[1]), keep: true });
-      },
-    };
-  }
-
   private arm(scene: Scene): void {
     const { strategy, target, fault, and } = this.cell;
     const { faults } = scene.simulator;
@@ -134,7 +107,7 @@ class Run {
   }
 
   /** Starts the worker, asks for the rotation, and does what the circumstance wants right after the fault. */
-  private async struck(scene: Scene, server: Server | undefined): Promise<void> {
+  private async struck(scene: Scene, server: RestartableServer | undefined): Promise<void> {
     const { circumstance } = this.cell;
     const { configFile, gate } = scene;
     const spec: CellWorkerSpec = { configFile, trigger: this.trigger(scene), ...(gate ? { gate } : {}) };
