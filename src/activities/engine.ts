@@ -5,7 +5,14 @@ import type { Opened } from '../custody/custody.js';
 import { defaultTiming, strategyOf } from '../domain/capability.js';
 import { KeyturnError } from '../domain/errors.js';
 import { ProviderFailure } from '../domain/failure.js';
-import type { CredentialRecord, EngineStrategy, LockoutView, OperationFacts, RecordView } from '../domain/record.js';
+import {
+  pendingOf,
+  type CredentialRecord,
+  type EngineStrategy,
+  type LockoutView,
+  type OperationFacts,
+  type RecordView,
+} from '../domain/record.js';
 import { Secret } from '../domain/secret.js';
 import { ownership, type Transition } from '../domain/transitions.js';
 import { viewOf } from '../domain/view.js';
@@ -203,6 +210,19 @@ export class Engine {
     };
   }
 
+  /**
+   * Right before a write is sent: what it rests on is read once more. An attempt that slept while others went on sends nothing.
+   * @throws ProviderFailure `not-sent`, from what is returned
+   */
+  fence(credentialId: string, holds: (record: CredentialRecord) => boolean): () => Promise<void> {
+    return async () => {
+      const opened = await this.deps.custody.read(credentialId);
+      if (opened && holds(opened.record)) return;
+      const message = 'not sent: another attempt has gone on';
+      throw new ProviderFailure({ class: 'not-sent', code: 'KT-CONFLICT', message });
+    };
+  }
+
   private async manager(credentialId: string): Promise<CredentialValues> {
     const opened = await this.deps.custody.read(credentialId);
     const current = opened?.record.versions.find((v) => v.stage === 'current');
@@ -210,6 +230,11 @@ export class Engine {
       throw new KeyturnError('KT-NOT-IMPORTED', `managedBy: no key of ${credentialId} has been imported`);
     return this.values(opened, current.version);
   }
+}
+
+/** The operation is the one at work, and this is what it has made. */
+export function isMaking(record: CredentialRecord, operationId: string, version: number): boolean {
+  return ownership(record, operationId) === null && pendingOf(record)?.version === version;
 }
 
 /** @throws StepFailure KT-CONFLICT when the operation is not at work any more */

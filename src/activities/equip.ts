@@ -1,6 +1,6 @@
 import { currentOf, pendingOf, type RecordView } from '../domain/record.js';
 import type { StepInput } from './api.js';
-import type { Engine } from './engine.js';
+import { isMaking, type Engine } from './engine.js';
 import { stop } from './failures.js';
 
 /** Gives the new key the old one's scope; idempotent. `waitingFor` names what a human has to do first; `more`: it is not done yet. */
@@ -15,7 +15,8 @@ export async function equip(
   if (!pending || !current) throw stop('transient', 'KT-CONFLICT', 'the pending version is gone');
   const view = await engine.view(w.config, w.opened.record);
   if (!w.provider.equip) return { view, waitingFor: [] };
-  const context = await engine.context(w, engine.values(w.opened, current.version), input.operationId);
+  const fence = engine.fence(w.credentialId, (now) => isMaking(now, input.operationId, pending.version));
+  const context = await engine.context(w, engine.values(w.opened, current.version), input.operationId, fence);
   const { waitingFor, more } = await w.provider.equip(context, engine.values(w.opened, pending.version), {
     keyId: engine.values(w.opened, current.version).keyId,
   });

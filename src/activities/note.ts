@@ -71,7 +71,8 @@ export async function rollback(
   if (target?.retirement?.state === 'held' && w.provider.restore && refusalOf(w.opened.record) === null) {
     const current = currentOf(w.opened.record);
     if (current) {
-      const context = await engine.context(w, engine.values(w.opened, current.version), input.operationId);
+      const fence = engine.fence(w.credentialId, (now) => refusalOf(now) === null);
+      const context = await engine.context(w, engine.values(w.opened, current.version), input.operationId, fence);
       await w.provider.restore(context, engine.values(w.opened, input.toVersion).keyId);
     }
   }

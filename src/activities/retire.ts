@@ -35,12 +35,24 @@ export async function retire(
     const waitMs = Math.max(retryAfterMs ?? 0, debtDelayMs(attempts));
     return { state: 'debt', attempts, nextAttemptAtMs: engine.now() + waitMs, lastError: { code, message } };
   });
-  const opened = await engine.change(w.credentialId, (record) =>
-    patch === 'listed' || patch === 'elapsed'
+  const opened = await engine.change(w.credentialId, (record) => {
+    if (!isAsLeft(record, old)) return record;
+    return patch === 'listed' || patch === 'elapsed'
       ? destroy(record, old.version, patch, engine.now())
-      : withOutcome(patchRetirement(record, old.version, patch), patch, input.operationId),
-  );
+      : withOutcome(patchRetirement(record, old.version, patch), patch, input.operationId);
+  });
   return engine.view(w.config, opened.record);
+}
+
+/** No other attempt has gone on with this version since, and nobody has rolled back to it. */
+function isAsLeft(record: CredentialRecord, { version, retirement }: VersionFacts): boolean {
+  const now = record.versions.find((v) => v.version === version && v.stage === 'previous')?.retirement;
+  return (
+    now?.state === retirement?.state &&
+    now?.attempts === retirement?.attempts &&
+    now?.suspendedAtMs === retirement?.suspendedAtMs &&
+    now?.deletedAtMs === retirement?.deletedAtMs
+  );
 }
 
 const revoking: Partial<RetirementFacts> = { state: 'revoking', nextAttemptAtMs: null };
@@ -76,7 +88,8 @@ async function oneAttempt(engine: Engine, w: Working, old: VersionFacts, r: Reti
   const elderUntilMs = elderGraceMs(record, old);
   if (!r.killNow && r.deletedAtMs === null && engine.now() < elderUntilMs)
     return { state: 'revoking', nextAttemptAtMs: elderUntilMs };
-  const context = await engine.context(w, engine.values(w.opened, current.version), `retire/${old.version}`);
+  const fence = engine.fence(w.credentialId, (now) => isAsLeft(now, old));
+  const context = await engine.context(w, engine.values(w.opened, current.version), `retire/${old.version}`, fence);
   if (w.strategy.restorable && !r.killNow && r.suspendedAtMs === null && w.config.timing.observeMs > 0) {
     await w.provider.retire(context, engine.values(w.opened, old.version).keyId, 'suspend');
     const suspendedAtMs = engine.now();
@@ -114,11 +127,12 @@ export async function settleDebt(engine: Engine, input: Believed & { readonly ke
   const debt = w.opened.record.debts.find((d) => d.keyId === input.keyId && d.kind === 'orphan');
   const current = currentOf(w.opened.record);
   if (!debt || !current || (debt.nextAttemptAtMs ?? 0) > engine.now()) return engine.view(w.config, w.opened.record);
-  const living = w.opened.record.versions.some((v) => v.keyId === debt.keyId);
-  const failure = living
+  const isLiving = ({ versions }: CredentialRecord): boolean => versions.some((v) => v.keyId === debt.keyId);
+  const fence = engine.fence(w.credentialId, (now) => !isLiving(now));
+  const failure = isLiving(w.opened.record)
     ? null
     : await engine
-        .context(w, engine.values(w.opened, current.version), `debt/${debt.keyId}`)
+        .context(w, engine.values(w.opened, current.version), `debt/${debt.keyId}`, fence)
         .then((context) => w.provider.retire(context, idOf(w, debt.keyId), 'destroy'))
         .then(() => null)
         .catch((error: unknown) => describe(error));

@@ -3,7 +3,7 @@ import { compensate } from '../domain/intents.js';
 import { fencedAtMs } from '../domain/recovery.js';
 import { abandonPending, close as closeTransition, dropPending } from '../domain/transitions.js';
 import type { StepInput } from './api.js';
-import type { Engine, Working } from './engine.js';
+import { isMaking, type Engine, type Working } from './engine.js';
 import { describe, StepFailure } from './failures.js';
 import { foldLateAnswers } from './answers.js';
 import { rememberStrangers, settleStrangers, withDebt } from './strangers.js';
@@ -36,7 +36,8 @@ export async function takeBack(engine: Engine, input: StepInput): Promise<Record
 async function tryToRemove(engine: Engine, w: Working, version: number, operationId: string): Promise<boolean> {
   const current = currentOf(w.opened.record);
   if (!current) return false;
-  const context = await engine.context(w, engine.values(w.opened, current.version), operationId);
+  const fence = engine.fence(w.credentialId, (now) => isMaking(now, operationId, version));
+  const context = await engine.context(w, engine.values(w.opened, current.version), operationId, fence);
   try {
     await w.provider.retire(context, engine.values(w.opened, version).keyId, 'destroy');
     return true;

@@ -47,6 +47,29 @@ describe('found by the search', () => {
   });
 });
 
+describe('found by reading', () => {
+  test.each(['retire#1 write 1', 'retire#1 read 1'])(
+    'an attempt to end an old key that slept at %s until somebody had rolled back to it takes nothing away',
+    async (point) => {
+      const chosen = point.includes('write') ? 'sleeps after' : 'sleeps';
+      const tape = new WrittenTape([{ point, chosen }]);
+      const world = new World({ ...scenario('A'), events: [] }, tape);
+      try {
+        request(world, firstRequest);
+        await world.runUntil(world.now() + 31 * minute);
+        expect(tape.left).toEqual([]);
+        expect(world.disk.opened?.record.versions).toMatchObject([{ retirement: { state: 'held' } }, {}]);
+        happen(world, 'rollback');
+        await world.runUntil(world.now() + 3 * hour);
+        expect(world.disk.opened?.record.versions).toMatchObject([{ version: 3, stage: 'current' }]);
+        expect(judge(world)).toBeNull();
+      } finally {
+        world.close();
+      }
+    },
+  );
+});
+
 describe('found by random commands', () => {
   test('a pause whose write slept until somebody had resumed pauses nothing any more', async () => {
     const tape = new WrittenTape([{ point: 'note#1 read 1', chosen: 'sleeps' }]);

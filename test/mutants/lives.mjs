@@ -135,6 +135,14 @@ export const lives = [
     edits: [{ from: `by: old.keyId === by.keyId ? 'provider' : 'delete',`, to: `by: 'delete',` }],
   },
   {
+    name: 'removal-without-a-fence',
+    guarantee: 4,
+    does: 'an attempt to end an old key that slept until somebody had rolled back to it ends the current one',
+    file: 'src/activities/engine.ts',
+    edits: [{ from: 'if (opened && holds(opened.record)) return;', to: 'if (opened) return;' }],
+    tests: ['test/model/regressions.test.ts'],
+  },
+  {
     name: 'living-id-is-deleted',
     guarantee: 4,
     does: 'a key is deleted whose id names a living version, too',
@@ -148,8 +156,8 @@ export const lives = [
     ...retire,
     edits: [
       {
-        from: 'const living = w.opened.record.versions.some((v) => v.keyId === debt.keyId);',
-        to: 'const living = false;',
+        from: 'versions.some((v) => v.keyId === debt.keyId);\n  const fence',
+        to: 'versions.length === 0 && debt.keyId === "";\n  const fence',
       },
     ],
   },
