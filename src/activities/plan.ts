@@ -4,6 +4,7 @@ import { incompleteOf } from '../domain/completion.js';
 import { currentOf, type CredentialRecord, type OperationFacts } from '../domain/record.js';
 import type { RotationRequest } from '../domain/request.js';
 import { repointing } from '../domain/identity.js';
+import { hasSeen } from '../domain/seen.js';
 import { begin, keepWaiting, killLeaked, withVersion } from '../domain/transitions.js';
 import type { KeyInfo } from '../providers/provider.js';
 import type { Planned, PlanInput } from './api.js';
@@ -48,7 +49,9 @@ export async function plan(engine: Engine, input: PlanInput): Promise<Planned> {
   }
   await engine.deps.custody.check();
   // The provider may hang: from here on an entity that is terminated does not lose what it has accepted.
-  await engine.change(input.credentialId, (r) => keepWaiting(r, input.request));
+  await engine.change(input.credentialId, (r) =>
+    hasSeen(r.seen, input.request.requestId, engine.now()) ? r : keepWaiting(r, input.request),
+  );
   const inventory = await takeInventory(engine, w, input.operationId);
   const old = inventory.keys?.find((k) => k.keyId === currentOf(record)?.keyId);
   const incurable = old ? w.provider.incurable?.(w.config.settings, old) : null;

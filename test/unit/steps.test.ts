@@ -152,6 +152,15 @@ describe('a step that slept until its operation had ended and another one was at
   });
 });
 
+test('a plan that was held up until another one had served its request leaves no request behind', async () => {
+  const bench = await openSteps();
+  await bench.rotateUntil('publish');
+  const request = { requestId: 'r-1', reason: 'routine', source: 'operator' } as const;
+  const late = bench.run('plan', { operationId: 'op-0', request, startedAtMs: t0, after: null });
+  await expect(late).rejects.toMatchObject({ type: 'KT-CONFLICT' });
+  expect((await bench.opened()).record.waiting).toEqual([]);
+});
+
 describe('an old key', () => {
   test('is not ended before its time, whoever asks', async () => {
     const bench = await openSteps();
