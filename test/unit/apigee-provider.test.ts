@@ -463,4 +463,15 @@ describe('verify', () => {
     const failure = await failureOf(provider.equip?.(context, unequipped, model) ?? Promise.resolve());
     expect(failure).toMatchObject({ class: 'rejected', code: 'KT-CAPABILITY-LOST' });
   });
+
+  test('an old key that one listing lacks, and that exists: equipping waits for a better one', async () => {
+    const { simulator, provider, context, old, created, failureOf } = await bench();
+    const fresh = await created();
+    const model = await old();
+    const match = { method: 'GET', route: '/organizations/{org}/developers/{developer}/apps/{app}' };
+    simulator.faults.add({ match, action: 'answer-for-another', fields: ['consumerKey', 'consumerSecret'] });
+    const failure = await failureOf(provider.equip?.(context, fresh, model) ?? Promise.resolve());
+    expect(failure).toMatchObject({ class: 'busy', code: 'KT-PROVIDER-BUSY' });
+    expect(await provider.equip?.(context, fresh, model)).toEqual({ waitingFor: [] });
+  });
 });

@@ -31,8 +31,12 @@ export async function equip(
   const { keys } = await management.app(context);
   const model = keys.find((key) => key.consumerKey === old.keyId);
   const listed = keys.find((key) => key.consumerKey === consumerKey);
-  if (model === undefined) throw oldKeyGone();
-  if (listed === undefined) throw notListedYet();
+  if (model === undefined) {
+    // One listing is not a verdict, which would ask for an operator.
+    const exists = (await management.key(context, old.keyId)) !== null;
+    throw exists ? notListed('the old key, which it has') : oldKeyGone();
+  }
+  if (listed === undefined) throw notListed('the new key yet');
   const wanted = grantsOf(model);
 
   const tooMuch = listed.products.filter(({ name }) => !wanted.products.includes(name));
@@ -112,11 +116,11 @@ async function repeatable<T>(call: Promise<T>): Promise<T> {
   }
 }
 
-const notListedYet = (): ProviderFailure =>
+const notListed = (what: string): ProviderFailure =>
   new ProviderFailure({
     class: 'busy',
     code: 'KT-PROVIDER-BUSY',
-    message: 'the app does not list the new key yet',
+    message: `the app does not list ${what}`,
     retryAfterMs: LAG_MS,
   });
 
