@@ -251,8 +251,7 @@ export const lives = [
         to: `const secretKey = old?.['secretKey'];`,
       },
     ],
-    tests: ['test/conformance/mambu-rotation.test.ts'],
-    only: 'recovers a key whose creation was executed: answer-lost',
+    tests: ['test/model/model.test.ts'],
   },
   {
     name: 'lost-ability-unsaid',
@@ -295,7 +294,7 @@ export const lives = [
     guarantee: 11,
     does: 'a rotation in place whose secret key alone is refused asks for an operator, though another key can be made',
     file: 'src/activities/rotate.ts',
-    edits: [{ from: '(recovering || mayMakeAnother(operation, intent, error))', to: 'recovering' }],
+    edits: [{ from: `return kind === 'rotate' && isRefused`, to: `return kind === 'create-secret' && isRefused` }],
     tests: ['test/e2e/faults-permissions.test.ts'],
     only: 'a secret key that was replaced by hand',
   },
