@@ -91,7 +91,7 @@ export interface CredentialActivities {
     },
   ): Promise<RecordView>;
   takeBack(input: StepInput): Promise<RecordView>;
-  giveUpKey(input: StepInput): Promise<RecordView>;
+  giveUpKey(input: StepInput & { readonly version: number }): Promise<RecordView>;
   close(
     input: StepInput & {
       readonly rotation: Omit<RotationFacts, 'version' | 'endedAtMs'>;

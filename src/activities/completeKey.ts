@@ -1,6 +1,7 @@
+import type { Opened } from '../custody/custody.js';
 import { attemptFailed, completionMove, retryCompletion } from '../domain/completion.js';
 import { expireOpenIntents, raiseEpoch } from '../domain/intents.js';
-import { currentOf, type RecordView } from '../domain/record.js';
+import { currentOf, type CredentialRecord, type RecordView } from '../domain/record.js';
 import { completionId } from '../domain/transitions.js';
 import type { Believed } from './api.js';
 import type { Engine, Working } from './engine.js';
@@ -33,7 +34,7 @@ export async function completeKey(engine: Engine, input: Believed): Promise<Reco
 }
 
 async function retryAt(engine: Engine, w: Working, atMs: number | null): Promise<RecordView> {
-  const opened = await engine.change(w.credentialId, (record) => retryCompletion(record, atMs));
+  const opened = await changeOf(engine, w, (record) => retryCompletion(record, atMs));
   return engine.view(w.config, opened.record);
 }
 
@@ -55,8 +56,19 @@ async function attempt(engine: Engine, w: Working, n: number | null): Promise<Re
     // A refusal stays one; what is out comes back.
     retryAfterMs = failure.kind === 'transient' ? (failure.retryAfterMs ?? 0) : null;
   }
-  const opened = await engine.change(w.credentialId, (record) =>
-    currentOf(record)?.secretKey === 'lost' ? attemptFailed(record, engine.now(), retryAfterMs) : record,
-  );
+  const opened = await changeOf(engine, w, (record) => attemptFailed(record, engine.now(), retryAfterMs));
   return engine.view(w.config, opened.record);
+}
+
+/** While the version that this attempt was about is current, and still goes without. */
+async function changeOf(
+  engine: Engine,
+  w: Working,
+  change: (record: CredentialRecord) => CredentialRecord,
+): Promise<Opened> {
+  const version = currentOf(w.opened.record)?.version;
+  return engine.change(w.credentialId, (record) => {
+    const current = currentOf(record);
+    return current?.version === version && current?.secretKey === 'lost' ? change(record) : record;
+  });
 }

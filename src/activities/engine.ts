@@ -127,14 +127,14 @@ export class Engine {
     });
   }
 
-  /** As `change`, while the operation is the one at work. */
+  /** As `change`, while `mustOwn` holds. */
   async changeOwn(
     credentialId: string,
-    operationId: string,
+    own: Own,
     change: (record: CredentialRecord) => CredentialRecord,
   ): Promise<Opened> {
     return this.change(credentialId, (record) => {
-      mustOwn(record, operationId);
+      mustOwn(record, own);
       return change(record);
     });
   }
@@ -237,10 +237,18 @@ export function isMaking(record: CredentialRecord, operationId: string, version:
   return ownership(record, operationId) === null && pendingOf(record)?.version === version;
 }
 
-/** @throws StepFailure KT-CONFLICT when the operation is not at work any more */
-export function mustOwn(record: CredentialRecord, operationId: string): void {
+/** Whose a write is: an operation's, and where it is about the key that is being made, that version's. */
+export interface Own {
+  readonly operationId: string;
+  readonly making?: number;
+}
+
+/** @throws StepFailure KT-CONFLICT when the operation is not at work any more, or goes on with another key */
+export function mustOwn(record: CredentialRecord, { operationId, making }: Own): void {
   const stale = ownership(record, operationId);
   if (stale?.kind === 'lost') throw stop('transient', 'KT-CONFLICT', stale.because);
+  if (making !== undefined && pendingOf(record)?.version !== making)
+    throw stop('transient', 'KT-CONFLICT', `version ${making} is not the one that is being made any more`);
 }
 
 export function isProviderFailure(

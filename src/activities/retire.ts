@@ -18,14 +18,17 @@ export async function retire(
   input: Parameters<CredentialActivities['retire']>[0],
 ): Promise<RecordView> {
   let w = await engine.openToRetire(input);
-  const due = versionOf(w, input.version);
-  if (!due || retireDueMs(due, w.config.timing.skewMs) > engine.now()) return engine.view(w.config, w.opened.record);
-  if (due.retirement?.state === 'in-grace' || due.retirement?.state === 'held') {
+  const due = ({ versions }: CredentialRecord): VersionFacts | undefined =>
+    versions.find((v) => v.version === input.version && retireDueMs(v, w.config.timing.skewMs) <= engine.now());
+  const state = due(w.opened.record)?.retirement?.state;
+  if (state === 'in-grace' || state === 'held') {
     // From here on it can no longer be rolled back to: a rollback between this read and the call would lose its key.
-    const opened = await engine.change(w.credentialId, (r) => patchRetirement(r, due.version, revoking));
+    const opened = await engine.change(w.credentialId, (record) =>
+      due(record) ? patchRetirement(record, input.version, revoking) : record,
+    );
     w = { ...w, opened };
   }
-  const old = versionOf(w, input.version);
+  const old = due(w.opened.record);
   const r = old?.retirement;
   if (!old || !r) return engine.view(w.config, w.opened.record);
   const patch = await oneAttempt(engine, w, old, r).catch((error: unknown): Partial<RetirementFacts> => {
@@ -64,10 +67,6 @@ function withOutcome(
   operationId: string | undefined,
 ): CredentialRecord {
   return operationId !== undefined && patch.state === 'debt' ? owing(record, operationId) : record;
-}
-
-function versionOf(w: Working, version: number): VersionFacts | undefined {
-  return w.opened.record.versions.find((v) => v.version === version);
 }
 
 type Progress = Partial<RetirementFacts> | 'listed' | 'elapsed';

@@ -10,6 +10,7 @@ import { KeyturnError } from '../domain/errors.js';
 import { ProviderFailure } from '../domain/failure.js';
 import {
   currentOf,
+  pendingOf,
   type CredentialRecord,
   type IntentFacts,
   type IntentKind,
@@ -27,11 +28,11 @@ import {
   settle,
   type SettleHint,
 } from '../domain/intents.js';
-import { ownership, stageSecretKey, type Transition } from '../domain/transitions.js';
+import { stageSecretKey, type Transition } from '../domain/transitions.js';
 import type { Created, PreparedIntent } from '../providers/provider.js';
 import { foldAnswer, foldLateAnswers, keepAnswer } from './answers.js';
 import type { Rotated, StepInput } from './api.js';
-import { isProviderFailure, type Engine, type Working } from './engine.js';
+import { isProviderFailure, mustOwn, type Engine, type Working } from './engine.js';
 import { stop } from './failures.js';
 import { takeInventory } from './plan.js';
 import { settleStrangers } from './strangers.js';
@@ -43,9 +44,7 @@ export async function rotate(engine: Engine, input: StepInput): Promise<Rotated>
   let w = await engine.open(input);
   w = { ...w, opened: await foldLateAnswers(engine, w, input.operationId) };
   if (w.opened.record.intents.some((i) => i.settled === 'open')) {
-    const fenced = await engine.changeOwn(w.credentialId, input.operationId, (r) =>
-      expireOpenIntents(raiseEpoch(r), engine.now()),
-    );
+    const fenced = await engine.changeOwn(w.credentialId, input, (r) => expireOpenIntents(raiseEpoch(r), engine.now()));
     w = { ...w, opened: fenced };
   }
   const { record } = w.opened;
@@ -76,8 +75,12 @@ async function again(engine: Engine, w: Working, atMs: number): Promise<Rotated>
 
 async function finish(engine: Engine, w: Working, secretKeyLost: boolean, operationId: string): Promise<Rotated> {
   let opened = w.opened;
-  if (secretKeyLost)
-    opened = await engine.apply(w.credentialId, (r) => ownership(r, operationId) ?? stageSecretKey(r, null, 'lost'));
+  const making = pendingOf(opened.record)?.version;
+  if (secretKeyLost && making !== undefined)
+    opened = await engine.apply(w.credentialId, (record) => {
+      mustOwn(record, { operationId, making });
+      return stageSecretKey(record, null, 'lost');
+    });
   try {
     opened = await settleStrangers(engine, { ...w, opened }, operationId);
   } catch (error) {

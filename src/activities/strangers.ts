@@ -30,7 +30,7 @@ export async function settleStrangers(
   const keyTtlMs = w.provider.capability(w.config.settings).keyTtlMs ?? null;
   const nowMs = engine.now();
   const { opened } = await engine.deps.custody.update(w.credentialId, ({ record, shelf }) => {
-    mustOwn(record, operationId);
+    mustOwn(record, { operationId });
     const living = new Set(record.versions.map((v) => v.keyId));
     const orphans = certain.filter(({ shown }) => !living.has(shown));
     const dueMs = nowMs + w.config.timing.settleMs;
@@ -67,7 +67,7 @@ export async function rememberStrangers(
     const passes = isProviderFailure(error, 'outage', 'not-sent', 'busy');
     const stays = isProviderFailure(error, 'blocked', 'credential-refused', 'absent', 'rejected');
     if (!stays && !(passes && !waits)) throw error;
-    await engine.changeOwn(w.credentialId, operationId, (record) =>
+    await engine.changeOwn(w.credentialId, { operationId }, (record) =>
       withDebt(record, 'suspected-orphan', 'unlisted', engine.now()),
     );
   }

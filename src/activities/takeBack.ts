@@ -2,7 +2,7 @@ import { currentOf, pendingOf, type CapabilityLost, type RecordView, type Rotati
 import { compensate } from '../domain/intents.js';
 import { fencedAtMs } from '../domain/recovery.js';
 import { abandonPending, close as closeTransition, dropPending } from '../domain/transitions.js';
-import type { StepInput } from './api.js';
+import type { CredentialActivities, StepInput } from './api.js';
 import { isMaking, type Engine, type Working } from './engine.js';
 import { describe, StepFailure } from './failures.js';
 import { foldLateAnswers } from './answers.js';
@@ -23,7 +23,7 @@ export async function takeBack(engine: Engine, input: StepInput): Promise<Record
   const pending = pendingOf(w.opened.record);
   if (pending) {
     const removed = await tryToRemove(engine, w, pending.version, input.operationId);
-    const opened = await engine.changeOwn(w.credentialId, input.operationId, (record) => {
+    const opened = await engine.changeOwn(w.credentialId, { ...input, making: pending.version }, (record) => {
       const dropped = dropPending(record, null);
       return removed ? dropped : withDebt(dropped, 'orphan', pending.keyId, engine.now());
     });
@@ -48,10 +48,13 @@ async function tryToRemove(engine: Engine, w: Working, version: number, operatio
 }
 
 /** A rotation in place whose new key is refused for good: forget the key, so that another one is made while the old one lives. */
-export async function giveUpKey(engine: Engine, input: StepInput): Promise<RecordView> {
+export async function giveUpKey(
+  engine: Engine,
+  input: Parameters<CredentialActivities['giveUpKey']>[0],
+): Promise<RecordView> {
   const w = await engine.open(input);
   const opened = await engine.change(w.credentialId, (record) =>
-    record.operation?.operationId === input.operationId ? abandonPending(record, engine.now()) : record,
+    isMaking(record, input.operationId, input.version) ? abandonPending(record, engine.now()) : record,
   );
   return engine.view(w.config, opened.record);
 }

@@ -7,7 +7,7 @@ import { withVersion } from '../domain/transitions.js';
 import { judgeRefusal, lastSafeInstantMs, type Verdict } from '../domain/verification.js';
 import type { Verified } from '../providers/provider.js';
 import type { StepInput } from './api.js';
-import { isProviderFailure, mustOwn, type Engine, type Working } from './engine.js';
+import { isProviderFailure, mustOwn, type Engine, type Own, type Working } from './engine.js';
 import { stop } from './failures.js';
 import { takeInventory, withInventory } from './plan.js';
 
@@ -25,6 +25,7 @@ export async function verify(
   const current = currentOf(w.opened.record);
   if (!pending || !current) throw stop('transient', 'KT-CONFLICT', 'the pending version is gone');
   const fresh = engine.values(w.opened, pending.version);
+  const own: Own = { operationId: input.operationId, making: pending.version };
   if (operation.refusedAtMs !== null) await grantSecondTry(engine, w, pending);
   const context = await engine.context(w, engine.values(w.opened, current.version), input.operationId);
   const stuck = async (verdict: Verdict): Promise<{ view: RecordView; verdict: Verdict }> => ({
@@ -38,11 +39,11 @@ export async function verify(
     const { scopeDifference } = verified;
     if (scopeDifference.length > 0 && canGoBack(w.strategy))
       return await stuck({ do: 'differs', in: scopeDifference, atMs: lookAgainAtMs(engine, w) });
-    return { view: await recordVerified(engine, w, input.operationId, pending, verified), verdict: { do: 'verified' } };
+    return { view: await recordVerified(engine, w, own, pending, verified), verdict: { do: 'verified' } };
   } catch (error) {
-    if (wasRefused(error, operation)) return stuck(await afterRefusal(engine, w, input));
+    if (wasRefused(error, operation)) return stuck(await afterRefusal(engine, w, input, own));
     if (isProviderFailure(error, 'rejected') && error.facts.code === 'KT-SCOPE-DIFFERS') {
-      await engine.changeOwn(w.credentialId, input.operationId, disown);
+      await engine.changeOwn(w.credentialId, own, disown);
       if (!canGoBack(w.strategy)) return stuck({ do: 'refused' });
     }
     if (!Number.isFinite(safeMs)) throw error;
@@ -75,7 +76,7 @@ async function grantSecondTry(engine: Engine, w: Working, pending: VersionFacts)
 async function recordVerified(
   engine: Engine,
   w: Working,
-  operationId: string,
+  own: Own,
   pending: VersionFacts,
   verified: Verified,
 ): Promise<RecordView> {
@@ -83,7 +84,7 @@ async function recordVerified(
   const lostProof = [verified.lostProof, ...verified.scopeDifference].filter((p) => p !== null).join('; ') || null;
   const keyId = await engine.publicId(w, verified.keyId);
   const { opened } = await engine.deps.custody.update(w.credentialId, ({ record, shelf }) => {
-    mustOwn(record, operationId);
+    mustOwn(record, own);
     const facts = withVersion(record, pending.version, (v) => ({
       ...v,
       // The listing knows better than an answer that may have named another key.
@@ -110,6 +111,7 @@ async function afterRefusal(
   engine: Engine,
   w: Working,
   input: StepInput & { readonly hurry: boolean },
+  own: Own,
 ): Promise<Verdict> {
   const operation = engine.operation(w.opened.record, input);
   const current = currentOf(w.opened.record);
@@ -131,7 +133,7 @@ async function afterRefusal(
     strategy: operation.strategy,
     nowMs,
   });
-  await engine.changeOwn(w.credentialId, input.operationId, (record) => {
+  await engine.changeOwn(w.credentialId, own, (record) => {
     const inventoried = inventory ? withInventory(record, inventory, nowMs) : record;
     const noted = listed === false ? disown(inventoried) : inventoried;
     return noted.operation

@@ -26,18 +26,18 @@ const CALL_LIFE_MS = 3_600_000;
 export const emptyAccount: Account = { used: 0, reservations: [], proven: [], refused: [], strikes: [], resets: [] };
 
 export type Admission =
-  | { readonly admitted: true; readonly account: Account }
+  | { readonly admitted: true; readonly account: Account; readonly asProven: boolean }
   | { readonly admitted: false; readonly because: 'refused-before' | 'spent' };
 
 export function admit(account: Account, limit: number, wanted: Reservation): Admission {
   if (account.refused.includes(wanted.fingerprint)) return { admitted: false, because: 'refused-before' };
-  if (account.proven.includes(wanted.fingerprint)) return { admitted: true, account };
-  if (account.reservations.some((r) => isFor(r, wanted))) return { admitted: true, account };
+  if (account.proven.includes(wanted.fingerprint)) return { admitted: true, account, asProven: true };
+  if (account.reservations.some((r) => isFor(r, wanted))) return { admitted: true, account, asProven: false };
   if (account.used + account.reservations.length >= limit) return { admitted: false, because: 'spent' };
-  return { admitted: true, account: { ...account, reservations: [...account.reservations, wanted] } };
+  return { admitted: true, account: { ...account, reservations: [...account.reservations, wanted] }, asProven: false };
 }
 
-/** Every reservation of the fingerprint is freed: none of those calls can have been a strike. */
+/** Every reservation of the fingerprint is freed: what was refused while it spread is booked as a strike by who was told so. */
 export function prove(account: Account, fingerprint: string): Account {
   const isIt = (other: string): boolean => other === fingerprint;
   const reserved = account.reservations.some((r) => isIt(r.fingerprint));
@@ -52,16 +52,22 @@ export function prove(account: Account, fingerprint: string): Account {
 
 /**
  * A proven credential that is suddenly refused had nothing reserved: its strike is counted all the same, and is the only thing that can
- * take the account beyond its limit.
+ * take the account beyond its limit. One that was admitted without a proof and has one by now is no refusal any more: a process that slept
+ * before it could book what it was told must not shut out a key that has worked since.
  */
-export function strike(account: Account, struck: Reservation): Account {
-  return {
+export function strike(account: Account, struck: Reservation, asProven: boolean): Account {
+  const counted: Account = {
     ...account,
     used: account.used + 1,
     reservations: account.reservations.filter((r) => !isFor(r, struck)),
+    strikes: [...account.strikes, struck].slice(-bounds.strikes),
+  };
+  const hasWorkedSince = !asProven && account.proven.includes(struck.fingerprint);
+  if (hasWorkedSince) return counted;
+  return {
+    ...counted,
     proven: without(account.proven, struck.fingerprint),
     refused: [...without(account.refused, struck.fingerprint), struck.fingerprint].slice(-bounds.refused),
-    strikes: [...account.strikes, struck].slice(-bounds.strikes),
   };
 }
 

@@ -9,6 +9,11 @@ interface Scope {
   readonly egress: string;
 }
 
+/** On what ground a call was let through. */
+interface Admitted {
+  readonly asProven: boolean;
+}
+
 export interface Guard {
   readonly provider: Provider;
   readonly settings: unknown;
@@ -20,9 +25,9 @@ export interface Guard {
   fingerprint(value: Secret): Promise<string>;
   /** The budget. @throws ProviderFailure `blocked` from `admit`: nothing may be sent */
   readonly lockout: {
-    admit(scope: Scope, fingerprint: string, operationId: string): Promise<void>;
+    admit(scope: Scope, fingerprint: string, operationId: string): Promise<Admitted>;
     proved(scope: Scope, fingerprint: string): Promise<void>;
-    struck(scope: Scope, fingerprint: string, operationId: string): Promise<void>;
+    struck(scope: Scope, fingerprint: string, operationId: string, admitted: Admitted): Promise<void>;
   };
   /** Aborts reads at any time, a write only as long as nothing of it was sent. */
   readonly signal?: AbortSignal;
@@ -42,13 +47,14 @@ export async function sendGuarded(guard: Guard, request: ProviderRequest): Promi
   const presented = presentedBy(request.auth);
   const counted = presented !== null && provider.capability(settings).strikeLimit !== undefined;
   const fingerprint = counted ? await guard.fingerprint(presented) : null;
-  if (fingerprint !== null) await guard.lockout.admit(scope, fingerprint, operationId);
+  const admitted = fingerprint === null ? null : await guard.lockout.admit(scope, fingerprint, operationId);
   if (request.effect === 'write') await guard.beforeWrite?.();
   const answer = await http.send(request.baseUrl ?? scope.baseUrl, request, {
     httpTimeoutMs,
     ...(signal ? { signal } : {}),
   });
-  if (fingerprint !== null) await book(guard, answer, fingerprint).catch((error) => guard.onBookFailure(error));
+  if (fingerprint !== null && admitted !== null)
+    await book(guard, answer, fingerprint, admitted).catch((error) => guard.onBookFailure(error));
   return answer;
 }
 
@@ -69,13 +75,14 @@ async function book(
   { provider, lockout, scope, operationId }: Guard,
   answer: ProviderAnswer,
   fingerprint: string,
+  admitted: Admitted,
 ): Promise<void> {
   const verdict = provider.credentialVerdict(answer);
   switch (verdict) {
     case 'accepted':
       return lockout.proved(scope, fingerprint);
     case 'refused':
-      return lockout.struck(scope, fingerprint, operationId);
+      return lockout.struck(scope, fingerprint, operationId, admitted);
     case 'unclear':
       return;
     default:

@@ -165,8 +165,11 @@ export class BoundSteps implements Steps {
   }
 
   async giveUpKey(): Promise<void> {
+    const version = this.entity.lane.view?.operation?.toVersion ?? 0;
     this.entity.see(
-      await this.step('verify', (input) => repeatable(this.summary('forget the refused key')).giveUpKey(input)),
+      await this.step('verify', (input) =>
+        repeatable(this.summary('forget the refused key')).giveUpKey({ ...input, version }),
+      ),
     );
   }
 

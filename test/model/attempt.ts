@@ -66,7 +66,15 @@ export class AttemptGate implements Gate {
   async write<T>(apply: () => T): Promise<T> {
     this.#writes += 1;
     if (!this.s.faults) return apply();
-    const options = ['ok', 'down', 'written, answer lost', 'dies before', 'dies after', 'sleeps after'] as const;
+    const options = [
+      'ok',
+      'down',
+      'written, answer lost',
+      'dies before',
+      'dies after',
+      'sleeps before',
+      'sleeps after',
+    ] as const;
     const what = this.s.choose(`${this.name} write ${this.#writes}`, options);
     this.log.push(what);
     switch (what) {
@@ -84,6 +92,9 @@ export class AttemptGate implements Gate {
         apply();
         this.s.lose(true);
         return forever();
+      case 'sleeps before':
+        await this.#sleep('sleeps');
+        return apply();
       case 'sleeps after': {
         const applied = apply();
         await this.#sleep('sleeps');
@@ -116,10 +127,13 @@ export class AttemptGate implements Gate {
     if (!s.faults) return s.arrive(departs(), false);
     const bornAtMs = s.bornAtMs(call.value);
     const fresh = bornAtMs !== null && s.now() < bornAtMs + LAG_MS;
-    const what = s.choose(point, fresh ? ['ok', 'outage', 'not accepted yet'] : ['ok', 'outage']);
+    const usual = ['ok', 'outage', 'sleeps after'] as const;
+    const what = s.choose(point, fresh ? [...usual, 'not accepted yet', 'not accepted yet, sleeps after'] : usual);
     this.log.push(what);
     if (what === 'outage') throw failure('outage', 'KT-PROVIDER-UNREACHABLE');
-    return s.arrive(departs(), what === 'not accepted yet');
+    const answer = s.arrive(departs(), what.startsWith('not accepted yet'));
+    if (what.endsWith('sleeps after')) await this.#sleep('sleeps');
+    return answer;
   }
 
   async #writeTo(point: string, call: Call): Promise<Answer> {

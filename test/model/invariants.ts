@@ -11,6 +11,7 @@ import { earliestRevokeMs, publicationsOf, type Publication } from './publicatio
 import { minute } from './scenario.js';
 import { STRIKE_BUDGET } from './store.js';
 import { firstRefusalMs, type Key } from './system.js';
+import type { Arrival } from './trace.js';
 import type { World } from './world.js';
 
 type Invariant = (world: World, published: readonly Publication[]) => string | null;
@@ -82,8 +83,19 @@ const currentIsNeverRevoked: Invariant = (world) => {
   return null;
 };
 
+/** Where a key can be restored it is suspended first, and deleted when it has been missed by nobody for `observe`. */
+function observedUntilMs(world: World, serial: number, since: Publication, removal: Arrival): number {
+  const { propagationMs, observeMs } = world.scenario.timing;
+  if (!world.scenario.restorable || observeMs === 0) return 0;
+  const suspended = removals(world).find(
+    (a) => a.call.kind === 'suspend' && a.order > since.commit.order && a.answer.touched.includes(serial),
+  );
+  return Math.min(suspended?.atMs ?? Number.POSITIVE_INFINITY, removal.atMs) + propagationMs + observeMs;
+}
+
 const neverBeforeRevokeAt: Invariant = (world, published) => {
-  for (const { answer, atMs, order } of removals(world)) {
+  for (const removal of removals(world)) {
+    const { answer, atMs, order } = removal;
     for (const serial of answer.touched) {
       // A value that was rolled back to is published once more: its last life counts.
       const old = published.findLast((p) => p.key?.serial === serial && p.commit.order < order);
@@ -91,6 +103,8 @@ const neverBeforeRevokeAt: Invariant = (world, published) => {
       const earliestMs = earliestRevokeMs(world, old);
       if (atMs < earliestMs)
         return `version ${old.version.version} was removed at ${at(world, atMs)}, its grace lasts until ${at(world, earliestMs)}`;
+      if (removal.call.kind === 'delete' && atMs < observedUntilMs(world, serial, old, removal))
+        return `version ${old.version.version} was deleted at ${at(world, atMs)}, while it could still be rolled back to`;
     }
   }
   return null;
@@ -192,12 +206,13 @@ const canRotateAgain: Invariant = (world) => {
   const values = shelf?.versions[String(current?.version)]?.fields;
   if (!record || !current || record.capabilityLost) return null;
   const nowMs = world.now();
+  const accepted = world.system.accepts(values?.['apiKey']?.reveal() ?? '', nowMs);
+  if (accepted && world.disk.account.refused.includes(current.fingerprint))
+    return `version ${current.version} works, and is shut out`;
   const secret = values?.['secretKey']?.reveal() ?? '';
   const endedByOutsider = world.system.secrets.some((s) => s.value === secret && s.byOutsider);
   const inPlace = world.scenario.capability.needsSecretKey && !endedByOutsider;
-  const able = inPlace
-    ? world.system.acceptsSecret(secret, nowMs)
-    : world.system.accepts(values?.['apiKey']?.reveal() ?? '', nowMs);
+  const able = inPlace ? world.system.acceptsSecret(secret, nowMs) : accepted;
   return able ? null : `version ${current.version} cannot rotate any more, and nobody says so`;
 };
 

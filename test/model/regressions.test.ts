@@ -21,6 +21,17 @@ const found: readonly {
     ],
   },
   {
+    guarantee: 'an attempt to end a key that slept before its first write leaves alone what another one holds by then',
+    scenario: 'A',
+    deviations: [{ point: 'retire#1 write 1', chosen: 'sleeps before' }],
+  },
+  {
+    guarantee:
+      'a refusal of a new key that a worker books after a long sleep shuts nobody out who has used the key since',
+    scenario: 'B, expiry',
+    deviations: [{ point: 'verify#1 list 1', chosen: 'not accepted yet, sleeps after' }],
+  },
+  {
     guarantee:
       'a new key that is refused while the listing is out of reach gets its second try, and an expiring key is replaced',
     scenario: 'B, expiry',

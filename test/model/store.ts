@@ -105,20 +105,20 @@ export function lockoutOn(disk: Disk, now: () => number): Lockout {
     isProven: (_, fingerprint) => Promise.resolve(disk.account.proven.includes(fingerprint)),
     admit(_, fingerprint, operationId) {
       const admission = admit(disk.account, STRIKE_BUDGET, { fingerprint, operationId, atMs: now() });
-      if (admission.admitted) disk.account = admission.account;
-      else {
-        const { because } = admission;
-        const failure = { class: 'blocked', code: 'KT-LOCKOUT-BUDGET', message: because, reason: because } as const;
-        return Promise.reject(new ProviderFailure(failure));
+      if (admission.admitted) {
+        disk.account = admission.account;
+        return Promise.resolve({ asProven: admission.asProven });
       }
-      return Promise.resolve();
+      const { because } = admission;
+      const failure = { class: 'blocked', code: 'KT-LOCKOUT-BUDGET', message: because, reason: because } as const;
+      return Promise.reject(new ProviderFailure(failure));
     },
     proved(_, fingerprint) {
       disk.account = prove(disk.account, fingerprint);
       return Promise.resolve();
     },
-    struck(_, fingerprint, operationId) {
-      disk.account = strike(disk.account, { fingerprint, operationId, atMs: now() });
+    struck(_, fingerprint, operationId, { asProven }) {
+      disk.account = strike(disk.account, { fingerprint, operationId, atMs: now() }, asProven);
       return Promise.resolve();
     },
     forgive(_, fingerprint) {

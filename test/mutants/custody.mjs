@@ -220,8 +220,8 @@ export const custody = [
     ...account,
     edits: [
       {
-        from: 'return { admitted: true, account: { ...account, reservations: [...account.reservations, wanted] } };',
-        to: 'return { admitted: true, account };',
+        from: 'return { admitted: true, account: { ...account, reservations: [...account.reservations, wanted] }, asProven: false };',
+        to: 'return { admitted: true, account, asProven: false };',
       },
     ],
   },
@@ -245,11 +245,21 @@ export const custody = [
     edits: [{ from: 'used: account.used + 1,', to: 'used: account.used,' }],
   },
   {
+    name: 'late-refusal-shuts-out',
+    guarantee: 13,
+    does: 'a refusal that a process books after a long sleep shuts out a key that has worked since',
+    file: 'src/custody/lockout-account.ts',
+    edits: [
+      { from: '!asProven && account.proven.includes', to: '!asProven && account.used < 0 && account.proven.includes' },
+    ],
+    tests: ['test/unit/lockout-account.test.ts', 'test/model/regressions.test.ts'],
+  },
+  {
     name: 'budget-not-asked',
     guarantee: 13,
     does: 'calls are made without asking the budget',
     file: 'src/providers/guard.ts',
-    edits: [{ from: 'if (fingerprint !== null) await guard.lockout.admit(scope, fingerprint, operationId);', to: '' }],
+    edits: [{ from: 'await guard.lockout.admit(scope, fingerprint, operationId)', to: '{ asProven: false }' }],
     tests: ['test/unit/steps.test.ts'],
   },
 ];

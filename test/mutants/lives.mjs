@@ -182,8 +182,24 @@ export const lives = [
     does: 'the step that ends a key believes the workflow that it is time',
     ...retire,
     edits: [
-      { from: 'if (!due || retireDueMs(due, w.config.timing.skewMs) > engine.now()) return', to: 'if (!due) return' },
+      {
+        from: 'v.version === input.version && retireDueMs(v, w.config.timing.skewMs) <= engine.now()',
+        to: 'v.version === input.version',
+      },
     ],
+  },
+  {
+    name: 'retired-as-it-was-read',
+    guarantee: 5,
+    does: 'an attempt that slept before its first write deletes a key that another one holds, so that it can be rolled back to',
+    file: 'src/activities/retire.ts',
+    edits: [
+      {
+        from: 'due(record) ? patchRetirement(record, input.version, revoking) : record',
+        to: 'patchRetirement(record, input.version, revoking)',
+      },
+    ],
+    tests: ['test/model/regressions.test.ts'],
   },
   {
     name: 'grace-forgotten',

@@ -187,6 +187,27 @@ export const writes = [
     tests: ['test/unit/steps.test.ts'],
   },
   {
+    name: 'stale-step-means-another-key',
+    guarantee: 8,
+    does: 'a step that slept until its rotation had given up the key and made another one books what it has found for that one',
+    file: 'src/activities/engine.ts',
+    edits: [{ from: 'making !== undefined && pendingOf', to: 'making !== undefined && record.seq < 0 && pendingOf' }],
+    tests: ['test/unit/steps.test.ts'],
+  },
+  {
+    name: 'another-key-given-up',
+    guarantee: 8,
+    does: 'the step that gives up a refused key gives up whatever key is being made',
+    file: 'src/activities/takeBack.ts',
+    edits: [
+      {
+        from: 'isMaking(record, input.operationId, input.version)',
+        to: 'isMaking(record, input.operationId, pendingOf(record)?.version ?? 0)',
+      },
+    ],
+    tests: ['test/unit/steps.test.ts'],
+  },
+  {
     name: 'stale-attempt-settles',
     guarantee: 8,
     does: 'an attempt that was given up settles the one that has taken over',

@@ -41,6 +41,7 @@ export interface StepsBench {
   readonly instead: Map<string, ProviderAnswer | Error>;
   run<N extends keyof Steps>(name: N, more?: Partial<Parameters<Steps[N]>[0]>): Promise<Awaited<ReturnType<Steps[N]>>>;
   opened(): Promise<Opened>;
+  /** A version that is new has the values of the one that `change` was given last. */
   change(change: (record: CredentialRecord) => CredentialRecord): Promise<void>;
   /** Plans a rotation and goes as far as this step. */
   rotateUntil(last: 'plan' | 'rotate' | 'publish'): Promise<void>;
@@ -153,10 +154,13 @@ export async function openSteps(
       return opened;
     },
     async change(change) {
-      await vault.custody.update(CREDENTIAL, ({ record, shelf }) => ({
-        next: { record: change(record), shelf },
-        value: null,
-      }));
+      await vault.custody.update(CREDENTIAL, ({ record, shelf }) => {
+        const next = change(record);
+        const newest = shelf.versions[String(record.versions.at(-1)?.version)];
+        const added = next.versions.flatMap(({ version }) => (newest ? [[version, newest] as const] : []));
+        const versions = { ...Object.fromEntries(added), ...shelf.versions };
+        return { next: { record: next, shelf: { ...shelf, versions } }, value: null };
+      });
     },
     async rotateUntil(last) {
       const request = { requestId: 'r-1', reason: 'routine', source: 'operator' } as const;

@@ -17,6 +17,13 @@ const takenOver = (record: CredentialRecord): CredentialRecord => ({
   operation: record.operation && { ...record.operation, operationId: 'op-2' },
   versions: record.versions.map((v) => (v.stage === 'pending' ? { ...v, operationId: 'op-2' } : v)),
 });
+/** The same rotation has given up the key that it had made, and has made another one. */
+const goneOn = (record: CredentialRecord): CredentialRecord => ({
+  ...record,
+  highestVersion: 3,
+  operation: record.operation && { ...record.operation, toVersion: 3 },
+  versions: record.versions.map((v) => (v.stage === 'pending' ? { ...v, version: 3, keyId: 'new-2' } : v)),
+});
 const outage = { status: 503, headers: {}, text: '{}' };
 
 describe('a write at the provider', () => {
@@ -106,7 +113,7 @@ describe('a new key', () => {
   });
 });
 
-describe('a step that slept until its operation had ended and another one was at work', () => {
+describe('a step that slept until others had gone on', () => {
   const listing = 'GET /tokens';
   const unknown = (record: CredentialRecord): CredentialRecord => ({
     ...record,
@@ -134,7 +141,17 @@ describe('a step that slept until its operation had ended and another one was at
     ['publish, without one', listing, refusal, (bench) => bench.run('publish', { verified: false, rotation })],
   ];
 
-  test.each(steps)('writes nothing any more: %s', async (what, at, answer, run) => {
+  const meanwhile = [
+    ['another operation is at work', takenOver],
+    ['its operation goes on with another key', goneOn],
+  ] as const;
+  const cases = meanwhile.flatMap(([when, change]) =>
+    steps
+      .filter(([step]) => change === takenOver || !step.startsWith('publish'))
+      .map(([step, ...rest]) => [step, when, change, ...rest] as const),
+  );
+
+  test.each(cases)('writes nothing any more: %s, when %s', async (what, _, change, at, answer, run) => {
     const bench = await openSteps();
     await bench.rotateUntil('rotate');
     if (what.startsWith('publish')) await bench.change(unknown);
@@ -142,13 +159,23 @@ describe('a step that slept until its operation had ended and another one was at
     let woken = '';
     bench.before.set(at, async () => {
       bench.before.clear();
-      await bench.change(takenOver);
+      await bench.change(change);
       woken = JSON.stringify((await bench.opened()).record);
     });
     if (answer) bench.instead.set(at, answer);
     await expect(run(bench)).rejects.toMatchObject({ type: 'KT-CONFLICT' });
     expect(woken).not.toBe('');
     expect(JSON.stringify((await bench.opened()).record)).toBe(woken);
+  });
+
+  test('gives up no other key than the one that was refused', async () => {
+    const bench = await openSteps();
+    await bench.rotateUntil('rotate');
+    await bench.change(goneOn);
+    await bench.run('giveUpKey', { version: 2 });
+    expect(pendingOf((await bench.opened()).record)?.version).toBe(3);
+    await bench.run('giveUpKey', { version: 3 });
+    expect((await bench.opened()).record).toMatchObject({ versions: [{}], debts: [{ version: 3 }] });
   });
 });
 

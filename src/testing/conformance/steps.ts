@@ -112,7 +112,9 @@ export class JumpingSteps implements Steps {
   }
 
   async giveUpKey(): Promise<void> {
-    this.#view = await this.#run('verify', (input) => this.activities.run('giveUpKey', input));
+    this.#view = await this.#run('verify', (input) =>
+      this.activities.run('giveUpKey', { ...input, version: this.#view?.operation?.toVersion ?? 0 }),
+    );
   }
 
   async close({ outcome, code, message, deadlineMs }: RotationStopped): Promise<void> {
