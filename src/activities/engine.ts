@@ -193,6 +193,7 @@ export class Engine {
       operationId,
       fingerprint: (value) => this.deps.custody.fingerprint(value),
       lockout: this.deps.lockout,
+      now: () => this.now(),
       signal: Context.current().cancellationSignal,
       ...(beforeSend ? { beforeWrite: beforeSend } : {}),
       onBookFailure(error) {

@@ -43,6 +43,7 @@ export async function callingAs(
     settings: credential.settings,
     http: httpClient(),
     httpTimeoutMs: credential.timing.httpTimeoutMs,
+    now: () => Date.now(),
     scope: lockoutScope(config, credential),
     operationId,
     fingerprint: (value) => custody.fingerprint(value),

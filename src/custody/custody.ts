@@ -82,11 +82,6 @@ export interface LockoutScope {
   readonly egress: string;
 }
 
-/** On what ground a call was let through. */
-export interface Admitted {
-  readonly asProven: boolean;
-}
-
 /** The budget of invalid-credential calls, kept in the store: it holds over restarts and across workers. */
 export interface Lockout {
   view(scope: LockoutScope): Promise<LockoutAccount>;
@@ -96,14 +91,14 @@ export interface Lockout {
    * Before a call: free for a proven fingerprint; else reserves one strike for (fingerprint, operation), once.
    * @throws ProviderFailure `blocked` KT-LOCKOUT-BUDGET: nothing may be sent
    */
-  admit(scope: LockoutScope, fingerprint: string, operationId: string): Promise<Admitted>;
+  admit(scope: LockoutScope, fingerprint: string, operationId: string): Promise<void>;
   /** The provider accepted it: proven, reservation freed. Writes only when it is news. */
   proved(scope: LockoutScope, fingerprint: string): Promise<void>;
   /**
-   * 401: the reservation becomes a strike; the fingerprint is un-proven and refused until `forgive`, unless it has been accepted for the first
-   * time since the call was admitted.
+   * 401: the reservation becomes a strike; the fingerprint is un-proven, and refused until `forgive` unless it was proven and the call was
+   * sent long ago.
    */
-  struck(scope: LockoutScope, fingerprint: string, operationId: string, admitted: Admitted): Promise<void>;
+  struck(scope: LockoutScope, fingerprint: string, operationId: string, sentAtMs: number): Promise<void>;
   /** Import of that value, or an operator's reset: one more reserved try; `reset` also sets the used strikes to 0 and keeps the reason. */
   forgive(scope: LockoutScope, fingerprint: string): Promise<void>;
   reset(scope: LockoutScope, reason: string): Promise<void>;

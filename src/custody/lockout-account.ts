@@ -20,24 +20,29 @@ export interface Account {
 
 /** Oldest out first. A forgotten proof costs one reservation; a forgotten refusal still has to find room in the budget. */
 const bounds = { proven: 400, refused: 100, strikes: 20, resets: 20, reasonLength: 200 } as const;
+/**
+ * Under the heartbeat of a step. A refusal that is booked later comes from a process that slept, or from a provider that is slow to refuse:
+ * others may have used the credential since.
+ */
+const TOLD_WITHIN_MS = 5_000;
 /** No call lives longer: what has been reserved since may still become a strike after a reset. */
 const CALL_LIFE_MS = 3_600_000;
 
 export const emptyAccount: Account = { used: 0, reservations: [], proven: [], refused: [], strikes: [], resets: [] };
 
 export type Admission =
-  | { readonly admitted: true; readonly account: Account; readonly asProven: boolean }
+  | { readonly admitted: true; readonly account: Account }
   | { readonly admitted: false; readonly because: 'refused-before' | 'spent' };
 
 export function admit(account: Account, limit: number, wanted: Reservation): Admission {
   if (account.refused.includes(wanted.fingerprint)) return { admitted: false, because: 'refused-before' };
-  if (account.proven.includes(wanted.fingerprint)) return { admitted: true, account, asProven: true };
-  if (account.reservations.some((r) => isFor(r, wanted))) return { admitted: true, account, asProven: false };
+  if (account.proven.includes(wanted.fingerprint)) return { admitted: true, account };
+  if (account.reservations.some((r) => isFor(r, wanted))) return { admitted: true, account };
   if (account.used + account.reservations.length >= limit) return { admitted: false, because: 'spent' };
-  return { admitted: true, account: { ...account, reservations: [...account.reservations, wanted] }, asProven: false };
+  return { admitted: true, account: { ...account, reservations: [...account.reservations, wanted] } };
 }
 
-/** Every reservation of the fingerprint is freed: what was refused while it spread is booked as a strike by who was told so. */
+/** Every reservation of the fingerprint is freed: a call of it that was refused all the same is counted by who was told so. */
 export function prove(account: Account, fingerprint: string): Account {
   const isIt = (other: string): boolean => other === fingerprint;
   const reserved = account.reservations.some((r) => isIt(r.fingerprint));
@@ -52,22 +57,20 @@ export function prove(account: Account, fingerprint: string): Account {
 
 /**
  * A proven credential that is suddenly refused had nothing reserved: its strike is counted all the same, and is the only thing that can
- * take the account beyond its limit. One that was admitted without a proof and has one by now is no refusal any more: a process that slept
- * before it could book what it was told must not shut out a key that has worked since.
+ * take the account beyond its limit. What is told late of one that is proven by then shuts nobody
+ * out: the next call has to find room in the budget, and tells.
+ * @param sentAtMs when the call was made
  */
-export function strike(account: Account, struck: Reservation, asProven: boolean): Account {
-  const counted: Account = {
+export function strike(account: Account, struck: Reservation, sentAtMs: number): Account {
+  const others = without(account.refused, struck.fingerprint);
+  const mayWork = account.proven.includes(struck.fingerprint) && struck.atMs - sentAtMs > TOLD_WITHIN_MS;
+  return {
     ...account,
     used: account.used + 1,
     reservations: account.reservations.filter((r) => !isFor(r, struck)),
-    strikes: [...account.strikes, struck].slice(-bounds.strikes),
-  };
-  const hasWorkedSince = !asProven && account.proven.includes(struck.fingerprint);
-  if (hasWorkedSince) return counted;
-  return {
-    ...counted,
     proven: without(account.proven, struck.fingerprint),
-    refused: [...without(account.refused, struck.fingerprint), struck.fingerprint].slice(-bounds.refused),
+    refused: mayWork ? account.refused : [...others, struck.fingerprint].slice(-bounds.refused),
+    strikes: [...account.strikes, struck].slice(-bounds.strikes),
   };
 }
 

@@ -59,19 +59,15 @@ export function createLockout({ store, keys, clock, limit }: LockoutOptions): Lo
       const { proven, refused } = await read(scope);
       return proven.includes(fingerprint) && !refused.includes(fingerprint);
     },
-    async admit(scope, fingerprint, operationId) {
-      let asProven = false;
-      await change(scope, (account) => {
+    admit: (scope, fingerprint, operationId) =>
+      change(scope, (account) => {
         const admission = admit(account, limit, { fingerprint, operationId, atMs: clock.now() });
-        if (!admission.admitted) throw blocked(account, limit, fingerprint, admission.because);
-        asProven = admission.asProven;
-        return admission.account;
-      });
-      return { asProven };
-    },
+        if (admission.admitted) return admission.account;
+        throw blocked(account, limit, fingerprint, admission.because);
+      }),
     proved: (scope, fingerprint) => change(scope, (account) => prove(account, fingerprint)),
-    struck: (scope, fingerprint, operationId, { asProven }) =>
-      change(scope, (account) => strike(account, { fingerprint, operationId, atMs: clock.now() }, asProven)),
+    struck: (scope, fingerprint, operationId, sentAtMs) =>
+      change(scope, (account) => strike(account, { fingerprint, operationId, atMs: clock.now() }, sentAtMs)),
     forgive: (scope, fingerprint) => change(scope, (account) => forgive(account, fingerprint)),
     reset: (scope, reason) => change(scope, (account) => reset(account, reason, clock.now())),
   };

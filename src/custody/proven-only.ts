@@ -6,7 +6,7 @@ export function provenOnly(lockout: Lockout): Lockout {
   return {
     ...lockout,
     async admit(scope, fingerprint) {
-      if (await lockout.isProven(scope, fingerprint)) return { asProven: true };
+      if (await lockout.isProven(scope, fingerprint)) return;
       const message = 'nothing was sent: the provider has not accepted this credential yet';
       throw new ProviderFailure({ class: 'blocked', code: 'KT-UNVERIFIED', message });
     },

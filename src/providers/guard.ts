@@ -9,25 +9,21 @@ interface Scope {
   readonly egress: string;
 }
 
-/** On what ground a call was let through. */
-interface Admitted {
-  readonly asProven: boolean;
-}
-
 export interface Guard {
   readonly provider: Provider;
   readonly settings: unknown;
   readonly http: HttpClient;
   readonly httpTimeoutMs: number;
+  now(): number;
   readonly scope: Scope;
   /** Operation that an unproven credential's reservation is made for: a retry of it reuses the reservation. */
   readonly operationId: string;
   fingerprint(value: Secret): Promise<string>;
   /** The budget. @throws ProviderFailure `blocked` from `admit`: nothing may be sent */
   readonly lockout: {
-    admit(scope: Scope, fingerprint: string, operationId: string): Promise<Admitted>;
+    admit(scope: Scope, fingerprint: string, operationId: string): Promise<void>;
     proved(scope: Scope, fingerprint: string): Promise<void>;
-    struck(scope: Scope, fingerprint: string, operationId: string, admitted: Admitted): Promise<void>;
+    struck(scope: Scope, fingerprint: string, operationId: string, sentAtMs: number): Promise<void>;
   };
   /** Aborts reads at any time, a write only as long as nothing of it was sent. */
   readonly signal?: AbortSignal;
@@ -47,14 +43,15 @@ export async function sendGuarded(guard: Guard, request: ProviderRequest): Promi
   const presented = presentedBy(request.auth);
   const counted = presented !== null && provider.capability(settings).strikeLimit !== undefined;
   const fingerprint = counted ? await guard.fingerprint(presented) : null;
-  const admitted = fingerprint === null ? null : await guard.lockout.admit(scope, fingerprint, operationId);
+  if (fingerprint !== null) await guard.lockout.admit(scope, fingerprint, operationId);
   if (request.effect === 'write') await guard.beforeWrite?.();
+  const sentAtMs = guard.now();
   const answer = await http.send(request.baseUrl ?? scope.baseUrl, request, {
     httpTimeoutMs,
     ...(signal ? { signal } : {}),
   });
-  if (fingerprint !== null && admitted !== null)
-    await book(guard, answer, fingerprint, admitted).catch((error) => guard.onBookFailure(error));
+  if (fingerprint !== null)
+    await book(guard, answer, fingerprint, sentAtMs).catch((error) => guard.onBookFailure(error));
   return answer;
 }
 
@@ -75,14 +72,14 @@ async function book(
   { provider, lockout, scope, operationId }: Guard,
   answer: ProviderAnswer,
   fingerprint: string,
-  admitted: Admitted,
+  sentAtMs: number,
 ): Promise<void> {
   const verdict = provider.credentialVerdict(answer);
   switch (verdict) {
     case 'accepted':
       return lockout.proved(scope, fingerprint);
     case 'refused':
-      return lockout.struck(scope, fingerprint, operationId, admitted);
+      return lockout.struck(scope, fingerprint, operationId, sentAtMs);
     case 'unclear':
       return;
     default:

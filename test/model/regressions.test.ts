@@ -32,6 +32,14 @@ const found: readonly {
     deviations: [{ point: 'verify#1 list 1', chosen: 'not accepted yet, sleeps after' }],
   },
   {
+    guarantee: 'nor does one of a key that had worked once before',
+    scenario: 'D, id kept',
+    deviations: [
+      { point: 'verify#1 write 1', chosen: 'down' },
+      { point: 'verify#2 list 1', chosen: 'not accepted yet, sleeps after' },
+    ],
+  },
+  {
     guarantee:
       'a new key that is refused while the listing is out of reach gets its second try, and an expiring key is replaced',
     scenario: 'B, expiry',

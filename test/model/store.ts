@@ -105,20 +105,20 @@ export function lockoutOn(disk: Disk, now: () => number): Lockout {
     isProven: (_, fingerprint) => Promise.resolve(disk.account.proven.includes(fingerprint)),
     admit(_, fingerprint, operationId) {
       const admission = admit(disk.account, STRIKE_BUDGET, { fingerprint, operationId, atMs: now() });
-      if (admission.admitted) {
-        disk.account = admission.account;
-        return Promise.resolve({ asProven: admission.asProven });
+      if (admission.admitted) disk.account = admission.account;
+      else {
+        const { because } = admission;
+        const failure = { class: 'blocked', code: 'KT-LOCKOUT-BUDGET', message: because, reason: because } as const;
+        return Promise.reject(new ProviderFailure(failure));
       }
-      const { because } = admission;
-      const failure = { class: 'blocked', code: 'KT-LOCKOUT-BUDGET', message: because, reason: because } as const;
-      return Promise.reject(new ProviderFailure(failure));
+      return Promise.resolve();
     },
     proved(_, fingerprint) {
       disk.account = prove(disk.account, fingerprint);
       return Promise.resolve();
     },
-    struck(_, fingerprint, operationId, { asProven }) {
-      disk.account = strike(disk.account, { fingerprint, operationId, atMs: now() }, asProven);
+    struck(_, fingerprint, operationId, sentAtMs) {
+      disk.account = strike(disk.account, { fingerprint, operationId, atMs: now() }, sentAtMs);
       return Promise.resolve();
     },
     forgive(_, fingerprint) {

@@ -220,8 +220,8 @@ export const custody = [
     ...account,
     edits: [
       {
-        from: 'return { admitted: true, account: { ...account, reservations: [...account.reservations, wanted] }, asProven: false };',
-        to: 'return { admitted: true, account, asProven: false };',
+        from: 'return { admitted: true, account: { ...account, reservations: [...account.reservations, wanted] } };',
+        to: 'return { admitted: true, account };',
       },
     ],
   },
@@ -250,7 +250,7 @@ export const custody = [
     does: 'a refusal that a process books after a long sleep shuts out a key that has worked since',
     file: 'src/custody/lockout-account.ts',
     edits: [
-      { from: '!asProven && account.proven.includes', to: '!asProven && account.used < 0 && account.proven.includes' },
+      { from: 'refused: mayWork ? account.refused :', to: 'refused: mayWork && account.used < 0 ? account.refused :' },
     ],
     tests: ['test/unit/lockout-account.test.ts', 'test/model/regressions.test.ts'],
   },
@@ -259,7 +259,7 @@ export const custody = [
     guarantee: 13,
     does: 'calls are made without asking the budget',
     file: 'src/providers/guard.ts',
-    edits: [{ from: 'await guard.lockout.admit(scope, fingerprint, operationId)', to: '{ asProven: false }' }],
+    edits: [{ from: 'if (fingerprint !== null) await guard.lockout.admit(scope, fingerprint, operationId);', to: '' }],
     tests: ['test/unit/steps.test.ts'],
   },
 ];

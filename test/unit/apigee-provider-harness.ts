@@ -81,6 +81,7 @@ export async function bench({
     settings,
     http,
     httpTimeoutMs: 2_000,
+    now: () => simulator.clock.now(),
     scope: { baseUrl: settings.baseUrl, egress: 'default' },
     operationId: 'test',
     fingerprint: never,

@@ -10,14 +10,14 @@ describe('an account of invalid-credential calls', () => {
     expect(admit(account({ refused: ['a'] }), 4, call('a'))).toEqual({ admitted: false, because: 'refused-before' });
     expect(admit(account({ used: 4 }), 4, call('a'))).toEqual({ admitted: false, because: 'spent' });
     const last = admit(account({ used: 2, reservations: [call('x')] }), 4, call('a'));
-    const reserved = account({ used: 2, reservations: [call('x'), call('a')] });
-    expect(last).toEqual({ admitted: true, account: reserved, asProven: false });
+    expect(last).toEqual({ admitted: true, account: account({ used: 2, reservations: [call('x'), call('a')] }) });
   });
 
   test('admits what is proven, or reserved already, though the budget is spent', () => {
     const spent = account({ used: 4, proven: ['good'], reservations: [call('a', 'op-1')] });
-    expect(admit(spent, 4, call('good'))).toEqual({ admitted: true, account: spent, asProven: true });
-    expect(admit(spent, 4, call('a', 'op-1'))).toEqual({ admitted: true, account: spent, asProven: false });
+    for (const wanted of [call('good'), call('a', 'op-1')]) {
+      expect(admit(spent, 4, wanted)).toEqual({ admitted: true, account: spent });
+    }
     for (const other of [call('a', 'op-2'), call('b', 'op-1')]) expect(admit(spent, 4, other).admitted).toBe(false);
   });
 
@@ -41,7 +41,7 @@ describe('an account of invalid-credential calls', () => {
       refused: ['a', 'y'],
       reservations: [call('a'), call('a', 'op-2')],
     });
-    expect(strike(before, call('a'), true)).toEqual({
+    expect(strike(before, call('a'), nowMs)).toEqual({
       used: 2,
       proven: ['x'],
       refused: ['y', 'a'],
@@ -51,13 +51,14 @@ describe('an account of invalid-credential calls', () => {
     });
   });
 
-  test('counts a strike that is booked late, and leaves alone a credential that has been proven since its call was admitted', () => {
-    const admission = admit(emptyAccount, 4, call('a'));
-    if (!admission.admitted) throw new Error('the first call is admitted');
-    const proven = prove(admission.account, 'a');
-    expect(strike(proven, call('a'), admission.asProven)).toEqual(
-      account({ used: 1, proven: ['a'], strikes: [call('a')] }),
-    );
+  test('counts a strike that is told late, and shuts nobody out: the next call tells, if there is room for it', () => {
+    const before = account({ used: 1, proven: ['a'] });
+    const told = (afterMs: number): Account => strike(before, call('a'), nowMs - afterMs);
+    expect(told(5_001)).toEqual(account({ used: 2, strikes: [call('a')] }));
+    expect(told(5_000).refused).toEqual(['a']);
+    expect(strike(told(5_001), call('a'), nowMs - 5_001).refused).toEqual(['a']);
+    expect(admit(told(5_001), 4, call('a'))).toMatchObject({ admitted: true, account: { reservations: [call('a')] } });
+    expect(admit(told(5_001), 2, call('a'))).toEqual({ admitted: false, because: 'spent' });
   });
 
   test('forgives one credential, and knows when there is nothing to forgive', () => {
@@ -83,13 +84,13 @@ describe('an account of invalid-credential calls', () => {
   test('forgets the oldest of each kind first', () => {
     let full = emptyAccount;
     for (let n = 0; n < 500; n++) full = prove(full, `p-${n}`);
-    for (let n = 0; n < 150; n++) full = strike(full, call(`s-${n}`), false);
+    for (let n = 0; n < 150; n++) full = strike(full, call(`s-${n}`), nowMs);
     for (let n = 0; n < 30; n++) full = reset(full, `r-${n}`, nowMs);
     expect([full.proven.length, full.proven[0], full.proven.at(-1)]).toEqual([400, 'p-100', 'p-499']);
     expect([full.strikes.length, full.strikes[0], full.strikes.at(-1)]).toEqual([20, call('s-130'), call('s-149')]);
     expect([full.resets.length, full.resets[0]?.reason]).toEqual([20, 'r-10']);
     let refused = emptyAccount;
-    for (let n = 0; n < 150; n++) refused = strike(refused, call(`s-${n}`), false);
+    for (let n = 0; n < 150; n++) refused = strike(refused, call(`s-${n}`), nowMs);
     expect([refused.refused.length, refused.refused[0]]).toEqual([100, 's-50']);
   });
 });

@@ -54,7 +54,7 @@ describe('lockout', () => {
 
   test('a 401 turns the reservation into a strike, and nothing is called with it again until it is forgiven', async () => {
     await lockout.admit(scope, 'fp-1', 'op-1');
-    await lockout.struck(scope, 'fp-1', 'op-1', { asProven: false });
+    await lockout.struck(scope, 'fp-1', 'op-1', nowMs);
     expect(await lockout.view(scope)).toMatchObject({
       used: 1,
       reserved: 0,
@@ -65,13 +65,13 @@ describe('lockout', () => {
     await lockout.forgive(scope, 'fp-1');
     await lockout.admit(scope, 'fp-1', 'op-2');
     expect(await lockout.view(scope)).toMatchObject({ used: 1, reserved: 1 });
-    await lockout.struck(scope, 'fp-1', 'op-2', { asProven: false });
+    await lockout.struck(scope, 'fp-1', 'op-2', nowMs);
     await expect(lockout.admit(scope, 'fp-1', 'op-3')).rejects.toMatchObject(blocked);
   });
 
   test('a proven credential that is refused is counted and is proven no more', async () => {
     await lockout.proved(scope, 'fp-1');
-    await lockout.struck(scope, 'fp-1', 'op-1', { asProven: true });
+    await lockout.struck(scope, 'fp-1', 'op-1', nowMs);
     expect(await lockout.view(scope)).toMatchObject({ used: 1, reserved: 0 });
     await expect(lockout.admit(scope, 'fp-1', 'op-2')).rejects.toMatchObject(blocked);
   });
@@ -80,7 +80,7 @@ describe('lockout', () => {
     await lockout.proved(scope, 'good');
     for (let i = 0; i < limit; i++) await lockout.admit(scope, `fp-${i}`, 'op');
     await expect(lockout.admit(scope, 'fp-9', 'op')).rejects.toMatchObject(blocked);
-    for (let i = 0; i < limit; i++) await lockout.struck(scope, `fp-${i}`, 'op', { asProven: false });
+    for (let i = 0; i < limit; i++) await lockout.struck(scope, `fp-${i}`, 'op', nowMs);
     await expect(lockout.admit(scope, 'fp-9', 'op')).rejects.toMatchObject(blocked);
     await lockout.forgive(scope, 'fp-0');
     await expect(lockout.admit(scope, 'fp-0', 'op')).rejects.toMatchObject({ message: expect.stringContaining('4') });
@@ -89,7 +89,7 @@ describe('lockout', () => {
 
   test('a reset clears the strikes, keeps its reason, and leaves calls that may be under way reserved', async () => {
     for (const fp of ['a', 'b', 'c']) await lockout.admit(scope, fp, 'op');
-    await lockout.struck(scope, 'a', 'op', { asProven: false });
+    await lockout.struck(scope, 'a', 'op', nowMs);
     nowIsMs += 3_600_000;
     await lockout.admit(scope, 'd', 'op');
     await lockout.reset(scope, 'IP unblocked by the operator');
@@ -197,7 +197,7 @@ describe('lockout account', () => {
             if (!good) atProvider++;
             account = good
               ? prove(account, call.fp)
-              : strike(account, { fingerprint: call.fp, operationId: call.op, atMs: nowMs }, false);
+              : strike(account, { fingerprint: call.fp, operationId: call.op, atMs: nowMs }, nowMs);
           } else if (e.do === 'forgive') {
             account = forgive(account, e.fp);
           } else {
@@ -217,12 +217,12 @@ describe('lockout account', () => {
     const long = (n: number): string => `hmac:${String(n).padStart(32, '0')}`;
     for (let n = 0; n < 2_000; n++) {
       account = prove(account, long(n));
-      account = strike(account, { fingerprint: long(n + 5_000), operationId: `op-${long(n)}`, atMs: nowMs }, false);
+      account = strike(account, { fingerprint: long(n + 5_000), operationId: `op-${long(n)}`, atMs: nowMs }, nowMs);
       account = reset(account, 'r'.repeat(1_000), nowMs);
-      account = strike(account, { fingerprint: long(n + 9_000), operationId: `op-${long(n)}`, atMs: nowMs }, true);
+      account = strike(account, { fingerprint: long(n + 9_000), operationId: `op-${long(n)}`, atMs: nowMs }, nowMs);
     }
     for (let n = 0; n < 400; n++)
-      account = strike(account, { fingerprint: long(n), operationId: long(n), atMs: nowMs }, false);
+      account = strike(account, { fingerprint: long(n), operationId: long(n), atMs: nowMs }, nowMs);
     for (let n = 0; n < 400; n++) account = prove(account, long(n + 20_000));
     expect(JSON.stringify(account).length).toBeLessThan(maxPlaintextBytes);
   });
