@@ -116,6 +116,7 @@ it('while paused schedule, webhook, workflow and operator are skipped for good; 
   await i.request('operator');
   expect(await asked(i, 'workflow')).toMatchObject(skipped);
   expect(await i.state()).toMatchObject({ status: 'paused', pendingRequests: 0, attention: [] });
+  await i.until('the pause is in the store', (s) => (s.recordSeq ?? 0) > 1);
   await i.client.handle(i.credentialId).terminate('test');
   await i.client.ensureStarted(i.credentialId);
   await i.until('the pause survives', (s) => s.status === 'paused' && s.paused?.by === 'ops');
