@@ -95,8 +95,8 @@ export interface Lockout {
   /** The provider accepted it: proven, reservation freed. Writes only when it is news. */
   proved(scope: LockoutScope, fingerprint: string): Promise<void>;
   /**
-   * 401: the reservation becomes a strike; the fingerprint is un-proven, and refused until `forgive` unless it was proven and the call was
-   * sent long ago.
+   * 401: the reservation becomes a strike; the fingerprint is un-proven, and refused until `forgive` unless the call was sent long ago: others may
+   * have used it since.
    */
   struck(scope: LockoutScope, fingerprint: string, operationId: string, sentAtMs: number): Promise<void>;
   /** Import of that value, or an operator's reset: one more reserved try; `reset` also sets the used strikes to 0 and keeps the reason. */

@@ -57,19 +57,18 @@ export function prove(account: Account, fingerprint: string): Account {
 
 /**
  * A proven credential that is suddenly refused had nothing reserved: its strike is counted all the same, and is the only thing that can
- * take the account beyond its limit. What is told late of one that is proven by then shuts nobody
- * out: the next call has to find room in the budget, and tells.
+ * take the account beyond its limit. What is told late shuts nobody out: the next call has to find room in the budget, and tells.
  * @param sentAtMs when the call was made
  */
 export function strike(account: Account, struck: Reservation, sentAtMs: number): Account {
   const others = without(account.refused, struck.fingerprint);
-  const mayWork = account.proven.includes(struck.fingerprint) && struck.atMs - sentAtMs > TOLD_WITHIN_MS;
+  const isLate = struck.atMs - sentAtMs > TOLD_WITHIN_MS;
   return {
     ...account,
     used: account.used + 1,
     reservations: account.reservations.filter((r) => !isFor(r, struck)),
     proven: without(account.proven, struck.fingerprint),
-    refused: mayWork ? account.refused : [...others, struck.fingerprint].slice(-bounds.refused),
+    refused: isLate ? account.refused : [...others, struck.fingerprint].slice(-bounds.refused),
     strikes: [...account.strikes, struck].slice(-bounds.strikes),
   };
 }

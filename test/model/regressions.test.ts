@@ -40,6 +40,14 @@ const found: readonly {
     ],
   },
   {
+    guarantee: 'nor do two, one after the other',
+    scenario: 'D, id kept',
+    deviations: [
+      { point: 'verify#1 list 1', chosen: 'not accepted yet, sleeps after' },
+      { point: 'verify#2 list 1', chosen: 'not accepted yet, sleeps after' },
+    ],
+  },
+  {
     guarantee:
       'a new key that is refused while the listing is out of reach gets its second try, and an expiring key is replaced',
     scenario: 'B, expiry',

@@ -250,7 +250,7 @@ export const custody = [
     does: 'a refusal that a process books after a long sleep shuts out a key that has worked since',
     file: 'src/custody/lockout-account.ts',
     edits: [
-      { from: 'refused: mayWork ? account.refused :', to: 'refused: mayWork && account.used < 0 ? account.refused :' },
+      { from: 'refused: isLate ? account.refused :', to: 'refused: isLate && account.used < 0 ? account.refused :' },
     ],
     tests: ['test/unit/lockout-account.test.ts', 'test/model/regressions.test.ts'],
   },
