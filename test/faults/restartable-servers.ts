@@ -2,6 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TemporalServer } from '../../src/dev/temporal-server.js';
 import { ownServer } from '../support/temporal.js';
 import type { AddCleanup } from './cleanups.js';
 
@@ -50,11 +52,28 @@ async function started(): Promise<Kept> {
     async restart() {
       server.kill('SIGKILL');
       await server.ended;
-      server = await ownServer({ dbFilename, port: Number(address.split(':')[1]), keep: true });
+      server = await startedOn(Number(address.split(':')[1]), dbFilename);
     },
     async stop() {
       await server.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * While the server is down, an outgoing connection of any other process may be given its port: that says nothing about
+ * keyturn. The development server says so, or, when it loses the port between its own check and binding it, panics where
+ * it misses its listener.
+ */
+async function startedOn(port: number, dbFilename: string): Promise<TemporalServer> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ownServer({ dbFilename, port, keep: true });
+    } catch (error) {
+      const isTaken = /address already in use|NewHTTPAPIServer/.test((error as Error).message);
+      if (!isTaken || attempt === 10) throw error;
+      await sleep(1_000);
+    }
+  }
 }
