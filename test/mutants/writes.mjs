@@ -208,6 +208,14 @@ export const writes = [
     tests: ['test/unit/steps.test.ts'],
   },
   {
+    name: 'attempt-counted-for-another-key',
+    guarantee: 8,
+    does: 'an attempt to get a missing secret key is counted for whatever key is current',
+    file: 'src/activities/completeKey.ts',
+    edits: [{ from: 'current?.version === version && current?.secretKey', to: 'current?.secretKey' }],
+    tests: ['test/unit/steps.test.ts'],
+  },
+  {
     name: 'stale-attempt-settles',
     guarantee: 8,
     does: 'an attempt that was given up settles the one that has taken over',

@@ -168,6 +168,26 @@ describe('a step that slept until others had gone on', () => {
     expect(JSON.stringify((await bench.opened()).record)).toBe(woken);
   });
 
+  test('counts no attempt to get a secret key for another key that goes without', async () => {
+    const capability = { ...tiny.capability(settings), intents: ['create-secret'] as const };
+    const bench = await openSteps({ capability: () => capability });
+    const without = (version: number) => (record: CredentialRecord) => ({
+      ...record,
+      highestVersion: version,
+      versions: record.versions.map((v) => ({ ...v, version, secretKey: 'lost' as const, verifiedAtMs: t0 })),
+      capabilityLost: { sinceMs: t0, message: 'no secret key', deadlineMs: null, attempts: 0, retryAtMs: t0 },
+    });
+    await bench.change(without(1));
+    bench.instead.set('POST /tokens', outage);
+    bench.before.set('POST /tokens', () => bench.change(without(2)));
+    await bench.run('completeKey');
+    expect(creates(bench)).toBe(1);
+    expect((await bench.opened()).record.capabilityLost).toMatchObject({ attempts: 0, retryAtMs: t0 });
+    bench.before.clear();
+    await bench.run('completeKey');
+    expect((await bench.opened()).record.capabilityLost).toMatchObject({ attempts: 1 });
+  });
+
   test('gives up no other key than the one that was refused', async () => {
     const bench = await openSteps();
     await bench.rotateUntil('rotate');
