@@ -61,18 +61,16 @@ async function started(): Promise<Kept> {
   };
 }
 
-/**
- * While the server is down, an outgoing connection of any other process may be given its port: that says nothing about
- * keyturn. The development server says so, or, when it loses the port between its own check and binding it, panics where
- * it misses its listener.
- */
+/** Of the development server: it was told so, or goes on without a listener where it lost a port after its own check. */
+const portTaken = /address already in use|NewHTTPAPIServer|grpc\.\(\*Server\)\.Serve/;
+
+/** While the server is down, an outgoing connection of any other process may be given its port: that is not keyturn's doing. */
 async function startedOn(port: number, dbFilename: string): Promise<TemporalServer> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await ownServer({ dbFilename, port, keep: true });
     } catch (error) {
-      const isTaken = /address already in use|NewHTTPAPIServer/.test((error as Error).message);
-      if (!isTaken || attempt === 10) throw error;
+      if (!portTaken.test((error as Error).message) || attempt === 10) throw error;
       await sleep(1_000);
     }
   }
