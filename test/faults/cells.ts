@@ -112,7 +112,10 @@ function storeCannot(operation: string, fault: FaultName): string | null {
   return null;
 }
 
-/** A fault on a call and another one on a later call, alone: every pair of (call, fault) values that occurs together at all occurs once. */
+/**
+ * A fault on each of two calls, alone: every call with every other, and each fault once at either. Whichever comes first in the rotation may keep the
+ * other from being met.
+ */
 export function pairCells(): readonly Cell[] {
   return strategies.flatMap((strategy) => {
     const calls = surfaceOf(strategy, 'clean').calls;

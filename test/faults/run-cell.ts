@@ -73,6 +73,8 @@ class Run {
     if (cell.circumstance === 'continued') await this.startShortRuns(scene);
     await this.struck(scene, server);
     const first = await this.rest(scene);
+    if (cell.and !== null && scene.truth().requests.every(({ fault }) => fault === null))
+      throw new Error('neither of the two faults was met');
     if (this.#child && cell.circumstance === 'frozen') await this.#child.wake();
     const before = await judge(scene, first, this.#accepted, isFoundOutLater(cell));
     scene.simulator.faults.clear();
@@ -127,6 +129,8 @@ class Run {
       strike();
     });
     await this.ask(scene, 'first');
+    // The one of two that comes first may keep the other from being met at all.
+    if (this.cell.and !== null) return;
     await within(HIT_WITHIN_MS, 'the fault', hit);
     if (circumstance === 'second-trigger') await this.ask(scene, 'second');
     if (circumstance === 'restarted') await server?.restart();
