@@ -9,12 +9,21 @@ import { createLockout } from '../../dist/custody/lockout.js';
 import { openCustody } from '../../dist/custody/open.js';
 import { temporalTarget } from '../../dist/temporal.js';
 import { startWorker } from '../../dist/worker.js';
+import { NativeConnection } from '@temporalio/worker';
 import { globalHandlers } from '@temporalio/worker/lib/workflow/vm-shared.js';
 import { startGate } from './gate.mjs';
 import { spoiledStore } from './spoiled-store.mjs';
 
 // The SDK notes a stack trace for each promise of a process that runs workflows in its own thread. Nobody reads them here.
 globalHandlers.setPromiseHook = () => undefined;
+
+// A closed connection leaves its storage of call contexts enabled, and Node 20 visits every enabled one for each promise: after hundreds of cells that was
+// most of the work.
+const { close } = NativeConnection.prototype;
+NativeConnection.prototype.close = async function () {
+  await close.call(this);
+  this.callContextStorage.disable();
+};
 
 export async function startCellWorker({ configFile, address, trigger, gate, signal }, onHit) {
   const config = await loadConfig(configFile);
