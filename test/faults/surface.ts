@@ -41,8 +41,50 @@ export function lossOf(strategy: Strategy): Call {
   }
 }
 
+interface Recorded {
+  readonly clean: Counts;
+  readonly recovery: Counts;
+}
+
+/** @param create route that makes a key; @param before calls that only this dialect makes */
+const apigee = (create: string, before: Counts['calls'] = {}): Recorded => ({
+  clean: {
+    calls: {
+      ...before,
+      [`GET ${APP}`]: 5,
+      [`POST ${create}`]: 1,
+      [`POST ${APP}/keys/{key}`]: 2,
+      [`POST ${APP}/keys/{key}/apiproducts/{product}`]: 1,
+      [`GET ${APP}/keys/{key}`]: 1,
+      [`DELETE ${APP}/keys/{key}`]: 1,
+    },
+    operations: {
+      'load.read-credential': 1,
+      'plan.read-credential': 3,
+      'plan.check-store': 1,
+      'plan.write-credential': 2,
+      'rotate.read-credential': 4,
+      'rotate.list-late': 2,
+      'rotate.write-credential': 2,
+      'persist.read-credential': 1,
+      'equip.read-credential': 3,
+      'verify.read-credential': 2,
+      'verify.write-credential': 1,
+      'publish.read-credential': 2,
+      'publish.list-late': 1,
+      'publish.write-credential': 1,
+      'retire.read-credential': 8,
+      'retire.write-credential': 4,
+    },
+  },
+  recovery: {
+    calls: { [`GET ${APP}/keys/{key}`]: 2 },
+    operations: { 'rotate.read-credential': 7, 'rotate.list-late': 4, 'rotate.write-credential': 3 },
+  },
+});
+
 /** What a rotation and the retirement of its old key do; of `recovery`, which loses the answer to `lossOf`, only what is done more often. */
-export const recorded: Readonly<Record<Strategy, { readonly clean: Counts; readonly recovery: Counts }>> = {
+export const recorded: Readonly<Record<Strategy, Recorded>> = {
   'mambu-create-and-delete': {
     clean: {
       calls: {
@@ -136,75 +178,8 @@ export const recorded: Readonly<Record<Strategy, { readonly clean: Counts; reado
       },
     },
   },
-  'apigee-x': {
-    clean: {
-      calls: {
-        [`GET ${APP}`]: 5,
-        [`POST ${APP}/keys`]: 1,
-        [`POST ${APP}/keys/{key}`]: 2,
-        [`POST ${APP}/keys/{key}/apiproducts/{product}`]: 1,
-        [`GET ${APP}/keys/{key}`]: 1,
-        [`DELETE ${APP}/keys/{key}`]: 1,
-      },
-      operations: {
-        'load.read-credential': 1,
-        'plan.read-credential': 3,
-        'plan.check-store': 1,
-        'plan.write-credential': 2,
-        'rotate.read-credential': 4,
-        'rotate.list-late': 2,
-        'rotate.write-credential': 2,
-        'persist.read-credential': 1,
-        'equip.read-credential': 3,
-        'verify.read-credential': 2,
-        'verify.write-credential': 1,
-        'publish.read-credential': 2,
-        'publish.list-late': 1,
-        'publish.write-credential': 1,
-        'retire.read-credential': 8,
-        'retire.write-credential': 4,
-      },
-    },
-    recovery: {
-      calls: { [`GET ${APP}/keys/{key}`]: 2 },
-      operations: { 'rotate.read-credential': 7, 'rotate.list-late': 4, 'rotate.write-credential': 3 },
-    },
-  },
-  'apigee-edge': {
-    clean: {
-      calls: {
-        'POST /oauth/token': 1,
-        [`GET ${APP}`]: 5,
-        [`POST ${APP}/keys/create`]: 1,
-        [`POST ${APP}/keys/{key}`]: 2,
-        [`POST ${APP}/keys/{key}/apiproducts/{product}`]: 1,
-        [`GET ${APP}/keys/{key}`]: 1,
-        [`DELETE ${APP}/keys/{key}`]: 1,
-      },
-      operations: {
-        'load.read-credential': 1,
-        'plan.read-credential': 3,
-        'plan.check-store': 1,
-        'plan.write-credential': 2,
-        'rotate.read-credential': 4,
-        'rotate.list-late': 2,
-        'rotate.write-credential': 2,
-        'persist.read-credential': 1,
-        'equip.read-credential': 3,
-        'verify.read-credential': 2,
-        'verify.write-credential': 1,
-        'publish.read-credential': 2,
-        'publish.list-late': 1,
-        'publish.write-credential': 1,
-        'retire.read-credential': 8,
-        'retire.write-credential': 4,
-      },
-    },
-    recovery: {
-      calls: { [`GET ${APP}/keys/{key}`]: 2 },
-      operations: { 'rotate.read-credential': 7, 'rotate.list-late': 4, 'rotate.write-credential': 3 },
-    },
-  },
+  'apigee-x': apigee(`${APP}/keys`),
+  'apigee-edge': apigee(`${APP}/keys/create`, { 'POST /oauth/token': 1 }),
 };
 
 /** One entry for each call and operation; of `recovery` those that the clean rotation does not have. */
