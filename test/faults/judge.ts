@@ -199,7 +199,7 @@ function loudness(record: CredentialRecord, state: CredentialState): readonly st
   return isBad && state.attention.length === 0 ? ['loud: there is trouble, and no attention'] : [];
 }
 
-export const hasAttention = ({ attention }: CredentialState, code: string): boolean =>
+const hasAttention = ({ attention }: CredentialState, code: string): boolean =>
   attention.some((one) => one.code === code);
 
 /** The whole chain of runs, and the query. */

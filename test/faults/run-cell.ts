@@ -7,7 +7,7 @@ import { startCellWorker, type CallTrigger, type CellWorkerSpec, type StoreTrigg
 import { childWorker, type ChildWorker } from './child-worker.js';
 import { Cleanups, type AddCleanup } from './cleanups.js';
 import { isFoundOutLater, type Cell } from './cells.js';
-import { hasAttention, judge, type Judgement } from './judge.js';
+import { judge, type Judgement } from './judge.js';
 import { restartableServer, type RestartableServer } from './restartable-servers.js';
 import { sceneOf, type Scene } from './scene.js';
 import { simulatorFault } from './spoil.js';
@@ -80,7 +80,6 @@ class Run {
     scene.simulator.faults.clear();
     const outcome = `${first.lastRotation?.outcome ?? 'none'}${this.isMended ? ', with an operator' : ''}`;
     if (before.violations.length > 0) return { judgement: before, outcome };
-    if (hasAttention(first, 'KT-CAPABILITY-LOST')) return { judgement: before, outcome: 'capability-lost' };
     if (first.status === 'needs-operator' && !this.isMended) await this.mend(scene);
     let last = await this.oneMore(scene, 'last');
     // The refusal of a call by a process that nobody hears any more is told to the next who would use that key.
